@@ -1,0 +1,151 @@
+// Kafka's record batch, format v2 (KIP-98): building, reading as views, verifying, compressing.
+//
+// It stands in base/ because both ends need it: the log stores batches as they come, and a task reads its input and writes its output
+// as whole batches. (Layout: docs/formats/record_batch.md.)
+//
+//   baseOffset i64 | batchLength i32 | partitionLeaderEpoch i32 | magic i8 = 2 | crc u32 (CRC-32C of what follows) | attributes i16 |
+//   lastOffsetDelta i32 | baseTimestamp i64 | maxTimestamp i64 | producerId i64 | producerEpoch i16 | baseSequence i32 | count i32 | records
+//   record: length varint | attributes i8 | timestampDelta | offsetDelta | keyLength | key | valueLength | value | headerCount | headers
+#pragma once
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "millrace/base/bytes.h"
+#include "millrace/base/result.h"
+#include "millrace/base/types.h"
+
+namespace millrace {
+
+enum class Compression : std::uint8_t { none = 0, gzip = 1, snappy = 2, lz4 = 3, zstd = 4 };
+// Kafka's names: none, gzip, snappy, lz4, zstd. Error: INVALID_CONFIG that lists them.
+Result<Compression> compression_named(std::string_view name);
+
+// The bytes of a batch before its records.
+inline constexpr std::size_t batch_header_size = 61;
+// Bytes before batchLength starts to count: baseOffset and batchLength itself.
+inline constexpr std::size_t batch_prefix_size = 12;
+
+// One record, as views into its batch. A null key or value has a null data() (an empty one has not).
+struct RecordView {
+  Offset offset = 0;
+  Timestamp timestamp;
+  BytesView key;
+  BytesView value;
+  BytesView headers;  // encoded, header_count of them; see decode_headers
+  std::int32_t header_count = 0;
+  bool has_key() const { return key.data() != nullptr; }
+  bool has_value() const { return value.data() != nullptr; }
+};
+// Error: CORRUPT_MESSAGE.
+Result<Headers> decode_headers(const RecordView& record);
+
+// A whole batch, as a view. Cheap to copy; valid as long as the bytes are.
+class RecordBatchView {
+ public:
+  RecordBatchView() = default;
+  // Looks at lengths and magic only. `bytes` starts at a batch and may go on after it; bytes() is cut to this batch.
+  // Errors: CORRUPT_MESSAGE (too short, negative or impossible lengths, counts), UNSUPPORTED_VERSION (magic not 2).
+  static Result<RecordBatchView> parse(BytesView bytes);
+  // The size of the batch at the front of `bytes` (12 + batchLength) if its first 12 bytes are there, else 0. Checks nothing else.
+  static std::size_t size_at(BytesView bytes);
+
+  BytesView bytes() const { return bytes_; }
+  Offset base_offset() const { return from_big_endian<std::int64_t>(at(0)); }
+  Offset last_offset() const { return base_offset() + last_offset_delta(); }
+  LeaderEpoch leader_epoch() const { return from_big_endian<std::int32_t>(at(12)); }
+  std::uint32_t crc() const { return from_big_endian<std::uint32_t>(at(17)); }
+  std::int16_t attributes() const { return from_big_endian<std::int16_t>(at(21)); }
+  std::int32_t last_offset_delta() const { return from_big_endian<std::int32_t>(at(23)); }
+  Timestamp base_timestamp() const { return {from_big_endian<std::int64_t>(at(27))}; }
+  Timestamp max_timestamp() const { return {from_big_endian<std::int64_t>(at(35))}; }
+  ProducerId producer_id() const { return from_big_endian<std::int64_t>(at(43)); }
+  ProducerEpoch producer_epoch() const { return from_big_endian<std::int16_t>(at(51)); }
+  std::int32_t base_sequence() const { return from_big_endian<std::int32_t>(at(53)); }
+  std::int32_t last_sequence() const;  // wraps from 2^31-1 to 0
+  std::int32_t count() const { return from_big_endian<std::int32_t>(at(57)); }
+  Compression compression() const { return static_cast<Compression>(attributes() & 7); }
+  bool is_log_append_time() const { return attributes() & 8; }
+  bool is_transactional() const { return attributes() & 16; }
+  bool is_control() const { return attributes() & 32; }
+  std::optional<Timestamp> delete_horizon() const;  // attribute bit 6: the base timestamp is the delete horizon
+  // Whether the CRC fits.
+  bool crc_matches() const;
+
+ private:
+  const char* at(std::size_t i) const { return bytes_.data() + i; }
+  BytesView bytes_;
+};
+
+// Reads a batch's records in order; decompresses into `scratch` (given by the caller, reused; views point into it) if it must.
+//   RecordReader reader(batch, scratch); RecordView record;
+//   while (reader.next(record)) …;  MR_TRY(reader.status());
+class RecordReader {
+ public:
+  RecordReader(const RecordBatchView& batch, Bytes& scratch);
+  // False at the end, or when the bytes do not fit: status() tells which. Inline, for the record path.
+  bool next(RecordView& record);
+  // Error: CORRUPT_MESSAGE with the record's number; UNSUPPORTED_COMPRESSION_TYPE.
+  Result<> status() const;
+
+ private:
+  void fail(const char* why);
+  const char* at_ = nullptr;
+  const char* end_ = nullptr;
+  Offset base_offset_ = 0;
+  std::int64_t base_timestamp_ = 0;
+  std::int32_t left_ = 0;
+  std::int32_t index_ = 0;
+  bool log_append_time_ = false;
+  std::int64_t append_time_ = 0;
+  std::optional<Error> error_;
+};
+
+// Encodes records into a batch. Reusable: clear() keeps the memory. One thread.
+//
+// Records are encoded straight into the batch's buffer; nothing is copied again unless the batch is compressed.
+class RecordBatchBuilder {
+ public:
+  RecordBatchBuilder() { clear(); }
+  void clear();
+  // A null key or value is a view with a null data(). Timestamps may be in any order.
+  void append(Timestamp timestamp, BytesView key, BytesView value, const Headers* headers = nullptr);
+  std::int32_t count() const { return count_; }
+  bool empty() const { return count_ == 0; }
+  // Bytes so far, uncompressed, the header included.
+  std::size_t size() const { return buffer_.size(); }
+
+  struct Stamp {  // what the one who appends knows
+    Offset base_offset = 0;
+    LeaderEpoch leader_epoch = -1;
+    ProducerId producer_id = -1;
+    ProducerEpoch producer_epoch = -1;
+    std::int32_t base_sequence = -1;
+    bool transactional = false;
+    bool control = false;
+  };
+  // Writes the header and the CRC, compresses if asked, and returns the batch: valid until the next append() or clear(). May be
+  // called again with another stamp if uncompressed. Precondition: !empty().
+  BytesView seal(const Stamp& stamp, Compression compression = Compression::none);
+
+ private:
+  std::string buffer_;
+  std::string compressed_;
+  std::int32_t count_ = 0;
+  std::int64_t base_timestamp_ = 0;
+  std::int64_t max_timestamp_ = 0;
+};
+
+// Overwrites, in a sealed uncompressed or compressed batch, what the log assigns: base offset and leader epoch. Neither is under the CRC.
+void assign_offsets(char* batch, Offset base_offset, LeaderEpoch leader_epoch);
+// Overwrites producer id, epoch and sequence and computes the CRC anew.
+void assign_producer(char* batch, std::size_t size, ProducerId id, ProducerEpoch epoch, std::int32_t base_sequence, bool transactional);
+
+// The end of a transaction in a partition: a control batch of one record (KIP-98). type: 0 abort, 1 commit.
+enum class ControlType : std::int16_t { abort = 0, commit = 1 };
+Bytes encode_end_transaction_marker(ControlType type, ProducerId id, ProducerEpoch epoch, std::int32_t coordinator_epoch,
+                                    Timestamp timestamp);
+// The marker's type. Error: CORRUPT_MESSAGE if the batch holds none.
+Result<ControlType> decode_control(const RecordBatchView& batch);
+
+}  // namespace millrace
