@@ -3,7 +3,6 @@
 // A record goes down the graph depth-first, one virtual call a hop; nothing is allocated on the way. Keys and values are pointers to
 // objects whose type the node's neighbours know; null is a null pointer.
 #pragma once
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>

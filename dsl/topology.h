@@ -27,6 +27,7 @@ struct TopologyNode {
   Kind kind = Kind::processor;
   std::string name;
   int sub_topology = -1;             // -1: global
+  int group = 0;                     // Kafka's number of its sub-topology, counting global ones too; sub_topology is that or -1
   std::vector<int> parents, children;  // indices into Topology::nodes, in the order in which they were connected
 
   // Source and sink.
@@ -45,6 +46,18 @@ struct TopologyNode {
   std::vector<std::string> stores;   // connected ones, in order
 };
 
+// How a topic is created where Millrace creates it (0 partitions: num.partitions; a negative retention: for good).
+struct TopicSettings {
+  int partitions = 0;
+  Duration retention{0};
+  bool compact = false;
+};
+
+// What of the configuration decides the shape of a topology.
+struct TopologyConfig {
+  bool in_memory_stores = false;  // dsl.store.suppliers.class: for stores that say nothing of their own
+};
+
 class Topology {
  public:
   Topology() = default;
@@ -61,11 +74,15 @@ class Topology {
 
   std::vector<TopologyNode> nodes;
   std::vector<StoreSpec> stores;     // all, global ones included
-  int sub_topology_count = 0;
+  int sub_topology_count = 0;        // numbers of global ones are skipped: a number below this may have no task
   // Source topics (undecorated) that must have equal partition counts; groups of one are left out.
   std::vector<std::vector<std::string>> copartition_groups;
   // Repartition topics (undecorated) with the partition count that the user forced, if any.
   std::map<std::string, std::optional<int>> repartition_topics;
+  // What the sinks' and sources' Topic constants say of their topics.
+  std::map<std::string, TopicSettings> topic_settings;
+  // windowstore.changelog.additional.retention.ms
+  Duration window_changelog_additional_retention{24h};
   // Keeps alive what serdes and thunks refer to.
   std::vector<std::shared_ptr<const void>> kept;
 
