@@ -1,0 +1,148 @@
+#include "millrace/base/env_real.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <condition_variable>
+#include <mutex>
+#include <set>
+
+namespace millrace {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class RealFiles : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    directory_ = ::testing::TempDir() + "/millrace_files_" + std::to_string(::getpid());
+    ASSERT_TRUE(files_.make_directories(directory_));
+  }
+  void TearDown() override { ASSERT_TRUE(files_.remove_all(directory_, "test")); }
+  std::string path(const std::string& name) const { return directory_ + "/" + name; }
+
+  FileSystem& files_ = real_env().files();
+  std::string directory_;
+};
+
+std::string content_of(File& file, std::uint64_t offset = 0) {
+  std::string text(file.size() + 10, '?');
+  auto n = file.read_at(offset, text.data(), text.size());
+  EXPECT_TRUE(n);
+  text.resize(n ? *n : 0);
+  return text;
+}
+
+TEST_F(RealFiles, an_append_of_parts_is_one_text_at_the_end) {
+  auto file = files_.open(path("a"), OpenMode::append);
+  ASSERT_TRUE(file);
+  ASSERT_TRUE((*file)->append("one ", "test"));
+  std::vector<BytesView> parts = {"two ", "", "three"};
+  ASSERT_TRUE((*file)->append(parts, "test"));
+  EXPECT_EQ((*file)->size(), 13u);
+  EXPECT_EQ(content_of(**file), "one two three");
+  EXPECT_EQ(content_of(**file, 4), "two three");
+}
+
+TEST_F(RealFiles, an_append_of_more_parts_than_the_system_takes_at_once_is_whole) {
+  auto file = files_.open(path("a"), OpenMode::append);
+  ASSERT_TRUE(file);
+  std::vector<BytesView> parts(3000, "xy");
+  ASSERT_TRUE((*file)->append(parts, "test"));
+  EXPECT_EQ((*file)->size(), 6000u);
+  EXPECT_EQ(content_of(**file).size(), 6000u);
+}
+
+TEST_F(RealFiles, a_file_opened_again_for_append_goes_on_at_its_end) {
+  ASSERT_TRUE((*files_.open(path("a"), OpenMode::append))->append("old ", "test"));
+  auto file = files_.open(path("a"), OpenMode::append);
+  ASSERT_TRUE((*file)->append("new", "test"));
+  EXPECT_EQ(content_of(**file), "old new");
+}
+
+TEST_F(RealFiles, a_reader_sees_the_size_that_a_writer_made) {
+  auto writer = files_.open(path("a"), OpenMode::append);
+  auto reader = files_.open(path("a"), OpenMode::read);
+  ASSERT_TRUE((*writer)->append("grown", "test"));
+  EXPECT_EQ((*reader)->size(), 5u);
+}
+
+TEST_F(RealFiles, write_at_overwrites_and_truncate_cuts) {
+  auto file = files_.open(path("a"), OpenMode::append);
+  ASSERT_TRUE((*file)->append("0123456789", "test"));
+  ASSERT_TRUE((*file)->write_at(2, "ab", "test"));
+  ASSERT_TRUE((*file)->truncate(5, "test"));
+  EXPECT_EQ(content_of(**file), "01ab4");
+  ASSERT_TRUE((*file)->append("!", "test"));
+  EXPECT_EQ(content_of(**file), "01ab4!");
+}
+
+TEST_F(RealFiles, open_modes_refuse_what_they_should) {
+  auto missing = files_.open(path("none"), OpenMode::read);
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code(), ErrorCode::kafka_storage_error);
+  EXPECT_THAT(missing.error().message(), HasSubstr(path("none") + ": No such file"));
+  ASSERT_TRUE(files_.open(path("a"), OpenMode::create_new));
+  EXPECT_FALSE(files_.open(path("a"), OpenMode::create_new));
+  EXPECT_FALSE(files_.open(directory_, OpenMode::read));
+}
+
+TEST_F(RealFiles, names_are_listed_in_order_and_can_be_renamed_and_removed) {
+  for (const char* name : {"c", "a", "b"}) ASSERT_TRUE(files_.open(path(name), OpenMode::replace));
+  ASSERT_TRUE(files_.make_directories(path("d/e")));
+  EXPECT_THAT(*files_.list(directory_), ElementsAre("a", "b", "c", "d"));
+  EXPECT_TRUE(files_.is_directory(path("d")));
+  EXPECT_FALSE(files_.is_directory(path("a")));
+  ASSERT_TRUE(files_.rename(path("a"), path("b"), "test"));
+  ASSERT_TRUE(files_.remove(path("c"), "test"));
+  ASSERT_TRUE(files_.remove_all(path("d"), "test"));
+  EXPECT_TRUE(files_.remove_all(path("d"), "test")) << "removing what is not there is no error";
+  EXPECT_FALSE(files_.remove(path("c"), "test"));
+  EXPECT_THAT(*files_.list(directory_), ElementsAre("b"));
+  EXPECT_FALSE(files_.list(path("none")));
+}
+
+TEST_F(RealFiles, a_file_written_atomically_replaces_the_old_one_and_leaves_nothing_else) {
+  ASSERT_TRUE(files_.write_file_atomically(path("a"), "old", "test"));
+  ASSERT_TRUE(files_.write_file_atomically(path("a"), "new", "test"));
+  EXPECT_EQ(*files_.read_file(path("a")), "new");
+  EXPECT_THAT(*files_.list(directory_), ElementsAre("a"));
+}
+
+TEST_F(RealFiles, syncs_of_file_directory_and_filesystem_succeed) {
+  auto file = files_.open(path("a"), OpenMode::append);
+  EXPECT_TRUE((*file)->sync("test"));
+  EXPECT_TRUE(files_.sync_directory(directory_, "test"));
+  EXPECT_TRUE(files_.sync_filesystem(directory_, "test"));
+  EXPECT_FALSE(files_.sync_directory(path("none"), "test"));
+}
+
+TEST_F(RealFiles, a_lock_is_refused_while_held_and_the_error_names_the_holder) {
+  auto first = files_.lock(path("lock"));
+  ASSERT_TRUE(first);
+  auto second = files_.lock(path("lock"));
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().message(), HasSubstr("held by process " + std::to_string(::getpid()) + " ("));
+  first = Error("let go");
+  EXPECT_TRUE(files_.lock(path("lock")));
+}
+
+TEST(RealClock, monotonic_time_does_not_go_back) {
+  std::int64_t before = real_env().clock().monotonic_ns();
+  EXPECT_LE(before, real_env().clock().monotonic_ns());
+  EXPECT_GT(real_env().clock().now().ms, 1'600'000'000'000);
+}
+
+TEST(RealRandom, draws_differ) {
+  std::set<std::uint64_t> seen;
+  for (int i = 0; i < 100; ++i) seen.insert(real_env().random().next());
+  EXPECT_EQ(seen.size(), 100u);
+}
+
+TEST(UsableCores, are_at_least_one) { EXPECT_GE(usable_cores(), 1); }
+
+}  // namespace
+}  // namespace millrace
