@@ -116,7 +116,9 @@ TEST(SimDisk, a_folder_whose_name_was_not_synced_takes_its_files_with_it) {
     node->content.sync();
     EXPECT_TRUE(disk.sync_directory("/d/e"));
     EXPECT_TRUE(disk.sync_directory("/"));
-    if (sync_parent) EXPECT_TRUE(disk.sync_directory("/d"));
+    if (sync_parent) {
+      EXPECT_TRUE(disk.sync_directory("/d"));
+    }
   };
   EXPECT_EQ(outcomes([&](SimDisk& disk) { make(disk, false); }, "/d/e/a"), (std::set<std::string>{"(none)", "x"}));
   EXPECT_EQ(outcomes([&](SimDisk& disk) { make(disk, true); }, "/d/e/a"), (std::set<std::string>{"x"}));

@@ -253,7 +253,9 @@ std::string story(std::uint64_t seed, std::uint64_t& hash) {
     for (int i = 0; i < 20; ++i) {
       executor->post([&, i] {
         EXPECT_TRUE(file->append(std::string(static_cast<std::size_t>(env.random().next() % 9000), static_cast<char>('a' + i)), "append"));
-        if (i % 5 == 0) EXPECT_TRUE(file->sync("sync"));
+        if (i % 5 == 0) {
+          EXPECT_TRUE(file->sync("sync"));
+        }
       });
     }
     EXPECT_TRUE(env.files().sync_directory("/", "names"));
