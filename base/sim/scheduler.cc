@@ -8,8 +8,10 @@ void Scheduler::post(Owner owner, Job job) { ready_.push_back({owner, next_numbe
 
 void Scheduler::post_at(Owner owner, std::int64_t due_ns, Job job) {
   std::uint64_t number = next_number_++;
-  if (due_ns <= now_ns_) ready_.push_back({owner, number, std::move(job)});
-  else timers_.emplace(std::pair(due_ns, number), Ready{owner, number, std::move(job)});
+  if (due_ns <= now_ns_)
+    ready_.push_back({owner, number, std::move(job)});
+  else
+    timers_.emplace(std::pair(due_ns, number), Ready{owner, number, std::move(job)});
 }
 
 void Scheduler::forget(Owner owner) {

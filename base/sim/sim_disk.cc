@@ -18,8 +18,10 @@ std::vector<std::string> parts_of(std::string_view path) {
   while (!path.empty()) {
     std::size_t slash = path.find('/');
     std::string_view part = path.substr(0, slash);
-    if (part == ".." && !parts.empty()) parts.pop_back();
-    else if (!part.empty() && part != "." && part != "..") parts.emplace_back(part);
+    if (part == ".." && !parts.empty())
+      parts.pop_back();
+    else if (!part.empty() && part != "." && part != "..")
+      parts.emplace_back(part);
     path = slash == std::string_view::npos ? std::string_view{} : path.substr(slash + 1);
   }
   return parts;
@@ -168,7 +170,8 @@ Result<> SimDisk::rename(const std::string& from, const std::string& to) {
   auto old = target.directory->entries.find(target.name);
   if (old != target.directory->entries.end()) {
     if (old->second == node) return {};
-    if (old->second->is_directory != node->is_directory) return failed(what, to, node->is_directory ? "Not a directory" : "Is a directory");
+    if (old->second->is_directory != node->is_directory)
+      return failed(what, to, node->is_directory ? "Not a directory" : "Is a directory");
     if (!old->second->entries.empty()) return failed(what, to, "Directory not empty");
   }
   change({source.directory, source.name, target.directory, target.name, node});
@@ -245,7 +248,8 @@ std::string SimDisk::listing() const {
     if (node.is_directory) {
       out += "/\n";
     } else {
-      out += " " + std::to_string(node.content.current().size()) + " " + std::to_string(fnv1a(node.content.current())) + "\n";
+      out += " " + std::to_string(node.content.current().size()) + " " + std::to_string(fnv1a(node.content.current())) +
+             "\n";
     }
   });
   return out;

@@ -3,9 +3,11 @@
 // It is stricter than any one filesystem, and allows what some do:
 //   - un-synced content is lost by the 4 KiB page, in any subset; a page may be torn at a 512-byte sector;
 //   - an un-synced size may be the old one, the new one, or anything between, with zeroes where no page arrived;
-//   - syncing a file does not make its name durable; names (made, renamed, removed) are lost one by one unless their directory is synced.
+//   - syncing a file does not make its name durable; names (made, renamed, removed) are lost one by one unless their
+//   directory is synced.
 //     A rename is atomic: it has happened or it has not. A folder that was lost takes what is below with it;
-//   - after a failed sync the pages count as clean: a later sync reports success and does not write them (as Linux does).
+//   - after a failed sync the pages count as clean: a later sync reports success and does not write them (as Linux
+//   does).
 // It knows no errors but those of names; failures on order are base/sim/sim_faults.h's.
 #pragma once
 #include <cstdint>
@@ -29,7 +31,9 @@ class SimFileContent {
 
   const std::string& current() const { return current_; }
   const std::string& durable() const { return durable_; }
-  bool is_synced() const { return dirty_.empty() && current_.size() == durable_.size() && lowest_size_ == durable_.size(); }
+  bool is_synced() const {
+    return dirty_.empty() && current_.size() == durable_.size() && lowest_size_ == durable_.size();
+  }
   void write(std::uint64_t offset, std::string_view bytes);  // zeroes between the end and `offset`
   void truncate(std::uint64_t size);
   void sync();
@@ -41,8 +45,8 @@ class SimFileContent {
  private:
   std::string current_;
   std::string durable_;
-  std::set<std::uint64_t> dirty_;   // pages
-  std::uint64_t lowest_size_ = 0;   // since the last sync: what was cut off must not come back when it is synced
+  std::set<std::uint64_t> dirty_;  // pages
+  std::uint64_t lowest_size_ = 0;  // since the last sync: what was cut off must not come back when it is synced
 };
 
 struct SimNode {

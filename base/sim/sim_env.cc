@@ -7,7 +7,8 @@ namespace {
 
 class SimClock : public Clock {
  public:
-  SimClock(Scheduler& scheduler, Timestamp start) : scheduler_(scheduler), start_ms_(start.ms - scheduler.now_ns() / 1'000'000) {}
+  SimClock(Scheduler& scheduler, Timestamp start)
+      : scheduler_(scheduler), start_ms_(start.ms - scheduler.now_ns() / 1'000'000) {}
   Timestamp now() override { return {start_ms_ + monotonic_ns() / 1'000'000}; }
   // Reading takes 20 ns, so that a loop that waits for a time to come ends.
   std::int64_t monotonic_ns() override {
@@ -37,7 +38,11 @@ class TracedRandom : public Random {
 class SimExecutor : public Executor {
  public:
   SimExecutor(Scheduler& scheduler, const Life& life, int concurrency)
-      : scheduler_(scheduler), life_(life), born_in_(life.number), owner_(scheduler.new_owner()), concurrency_(concurrency) {}
+      : scheduler_(scheduler),
+        life_(life),
+        born_in_(life.number),
+        owner_(scheduler.new_owner()),
+        concurrency_(concurrency) {}
   ~SimExecutor() override {
     drain();
     scheduler_.forget(owner_);
@@ -47,7 +52,10 @@ class SimExecutor : public Executor {
   }
   void post_at(std::int64_t monotonic_ns, Job job) override {
     // A timer that fires after drain() is refused like any job.
-    if (is_open()) scheduler_.post_at(owner_, monotonic_ns, [this, job = std::move(job)] { if (is_open()) job(); });
+    if (is_open())
+      scheduler_.post_at(owner_, monotonic_ns, [this, job = std::move(job)] {
+        if (is_open()) job();
+      });
   }
   int concurrency() const override { return concurrency_; }
   void drain() override {
@@ -95,7 +103,9 @@ Random& SimEnv::random() { return world_->random; }
 std::unique_ptr<Executor> SimEnv::make_executor(int concurrency, std::string_view) {
   return std::make_unique<SimExecutor>(world_->scheduler, world_->life, concurrency > 0 ? concurrency : 4);
 }
-std::unique_ptr<Executor> SimEnv::make_io_executor(int concurrency, std::string_view name) { return make_executor(concurrency, name); }
+std::unique_ptr<Executor> SimEnv::make_io_executor(int concurrency, std::string_view name) {
+  return make_executor(concurrency, name);
+}
 void SimEnv::fault_point(Site site) { world_->files.pass(site); }
 
 std::size_t SimEnv::run_until_idle() {

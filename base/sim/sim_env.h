@@ -1,15 +1,16 @@
-// SimEnv: the world from a seed. One thread, virtual time, a disk that forgets; every run of a seed is the same, call by call.
+// SimEnv: the world from a seed. One thread, virtual time, a disk that forgets; every run of a seed is the same, call
+// by call.
 //
 //   SimEnv env(seed);
 //   auto log = open_log(env, "/data");        // the program, built over the Env
 //   env.faults().kill("log.segment.sync", Side::after, 3);
 //   env.run_for(10s);                         // its jobs run here, until the node dies
-//   log.reset();                              // its objects go while the node is dead: what they call fails and changes nothing
-//   env.power_cut();                          // or nothing: a killed process loses no page that the kernel has
-//   env.reboot();
-//   log = open_log(env, "/data");             // the same disk
+//   log.reset();                              // its objects go while the node is dead: what they call fails and
+//   changes nothing env.power_cut();                          // or nothing: a killed process loses no page that the
+//   kernel has env.reboot(); log = open_log(env, "/data");             // the same disk
 //
-// Jobs run only inside run_…() and Executor::drain(). A program that blocks a thread to wait for another job can't run here.
+// Jobs run only inside run_…() and Executor::drain(). A program that blocks a thread to wait for another job can't run
+// here.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -26,9 +27,9 @@ namespace millrace::sim {
 
 struct SimOptions {
   std::uint64_t seed = 1;
-  bool keep_trace_text = false;                // the trace keeps its lines, not only their hash
-  Timestamp start{1'700'000'000'000};          // wall clock at the beginning
-  Duration operation_time_max{1};              // each file operation takes up to this much virtual time, drawn
+  bool keep_trace_text = false;        // the trace keeps its lines, not only their hash
+  Timestamp start{1'700'000'000'000};  // wall clock at the beginning
+  Duration operation_time_max{1};      // each file operation takes up to this much virtual time, drawn
 };
 
 // Outlives everything made from it. One thread.
@@ -49,7 +50,8 @@ class SimEnv : public Env {
   std::size_t run_until_idle();
   // Runs jobs and timers until this much virtual time has passed or the node died.
   void run_for(Duration duration);
-  // Runs jobs and timers until `done` holds, checked between jobs; false if it still doesn't after `limit`, or the node died.
+  // Runs jobs and timers until `done` holds, checked between jobs; false if it still doesn't after `limit`, or the node
+  // died.
   bool run_until(const std::function<bool()>& done, Duration limit);
 
   // The node dies: jobs and timers are dropped, locks let go, open files unusable. The disk keeps all that was written.

@@ -1,7 +1,7 @@
 // What goes wrong in a simulation, on order: at the n-th pass of a site, or at the n-th operation of all.
 //
-// Sites are the strings that durable operations carry. Those that carry none pass the sites "open", "read" and "list". Every order
-// counts from the moment it is given.
+// Sites are the strings that durable operations carry. Those that carry none pass the sites "open", "read" and "list".
+// Every order counts from the moment it is given.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -20,19 +20,24 @@ enum class Side { before, after };
 // One thread.
 class SimFaults {
  public:
-  // The pass fails with KAFKA_STORAGE_ERROR, without effect (a failed append leaves a torn tail, a failed sync loses the pages).
+  // The pass fails with KAFKA_STORAGE_ERROR, without effect (a failed append leaves a torn tail, a failed sync loses
+  // the pages).
   void fail(std::string_view site, std::uint64_t nth_pass = 1) { order({std::string(site), nth_pass, Fate::fail}); }
   void fail_operation(std::uint64_t nth) { order({"", nth, Fate::fail}); }
   // The pass takes this long: virtual time goes on by it.
-  void delay(std::string_view site, Duration by, std::uint64_t nth_pass = 1) { order({std::string(site), nth_pass, Fate::delay, by}); }
+  void delay(std::string_view site, Duration by, std::uint64_t nth_pass = 1) {
+    order({std::string(site), nth_pass, Fate::delay, by});
+  }
   void delay_operation(std::uint64_t nth, Duration by) { order({"", nth, Fate::delay, by}); }
   // The node dies there: this and all further operations fail and change nothing, no job runs any more.
   void kill(std::string_view site, Side side, std::uint64_t nth_pass = 1) {
     order({std::string(site), nth_pass, side == Side::before ? Fate::kill_before : Fate::kill_after});
   }
-  void kill_operation(std::uint64_t nth, Side side) { order({"", nth, side == Side::before ? Fate::kill_before : Fate::kill_after}); }
-  // From now on syncs at `site` (of files, directories, filesystems) report success and do nothing. To show that each sync is needed:
-  // a test that passes with one taken out doesn't test it.
+  void kill_operation(std::uint64_t nth, Side side) {
+    order({"", nth, side == Side::before ? Fate::kill_before : Fate::kill_after});
+  }
+  // From now on syncs at `site` (of files, directories, filesystems) report success and do nothing. To show that each
+  // sync is needed: a test that passes with one taken out doesn't test it.
   void lie_about(std::string_view site) { lies_.emplace(site); }
   // No more bytes than this in files altogether; nothing: no limit.
   void set_capacity(std::optional<std::uint64_t> bytes) { capacity_ = bytes; }

@@ -13,11 +13,13 @@ constexpr std::string_view input_output_error = "Input/output error (simulated)"
 
 }  // namespace
 
-Result<> SimFiles::operate(std::string_view what, const std::string& path, Site site, const std::function<Result<>()>& operation,
-                           const std::function<void()>& when_failed) {
+Result<> SimFiles::operate(std::string_view what, const std::string& path, Site site,
+                           const std::function<Result<>()>& operation, const std::function<void()>& when_failed) {
   if (!life_.alive) return failed(what, path, killed);
   SimFaults::Pass pass = faults_.pass(site);
-  auto taken = operation_time_max_ns_ > 0 ? static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(operation_time_max_ns_))) : 0;
+  auto taken = operation_time_max_ns_ > 0
+                   ? static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(operation_time_max_ns_)))
+                   : 0;
   scheduler_.advance(taken + pass.delay.count() * 1'000'000);
   trace_.add(std::string(site) + " " + path);
   if (pass.kills_before) {
@@ -67,7 +69,9 @@ class SimFile : public File {
     return write("cannot append to", node_->content.current().size(), bytes, site);
   }
 
-  Result<> write_at(std::uint64_t offset, BytesView bytes, Site site) override { return write("cannot write to", offset, bytes, site); }
+  Result<> write_at(std::uint64_t offset, BytesView bytes, Site site) override {
+    return write("cannot write to", offset, bytes, site);
+  }
 
   Result<> truncate(std::uint64_t size, Site site) override {
     return operate("cannot truncate", site, [&]() -> Result<> {
@@ -78,10 +82,13 @@ class SimFile : public File {
 
   Result<> sync(Site site) override {
     auto when_failed = [&] { node_->content.fail_sync(); };
-    return operate("cannot sync", site, [&]() -> Result<> {
-      if (!files_.faults_.lies_about(site)) node_->content.sync();
-      return {};
-    }, when_failed);
+    return operate(
+        "cannot sync", site,
+        [&]() -> Result<> {
+          if (!files_.faults_.lies_about(site)) node_->content.sync();
+          return {};
+        },
+        when_failed);
   }
 
   std::uint64_t size() const override { return node_->content.current().size(); }
@@ -97,18 +104,22 @@ class SimFile : public File {
     if (!writable_) return failed(what, path_, "Bad file descriptor");
     auto write_part = [&](std::size_t size) { node_->content.write(offset, bytes.substr(0, size)); };
     auto torn = [&] { write_part(files_.random_.below(bytes.size() + 1)); };
-    files_.trace_.add("content " + std::to_string(offset) + " " + std::to_string(bytes.size()) + " " + std::to_string(fnv1a(bytes)));
-    return operate(what, site, [&]() -> Result<> {
-      std::uint64_t end = offset + bytes.size(), size = node_->content.current().size();
-      std::uint64_t growth = end > size ? end - size : 0;
-      std::uint64_t room = files_.room();
-      if (growth > room) {
-        write_part(bytes.size() - std::min<std::uint64_t>(bytes.size(), growth - room));
-        return failed(what, path_, "No space left on device (simulated)");
-      }
-      write_part(bytes.size());
-      return {};
-    }, torn);
+    files_.trace_.add("content " + std::to_string(offset) + " " + std::to_string(bytes.size()) + " " +
+                      std::to_string(fnv1a(bytes)));
+    return operate(
+        what, site,
+        [&]() -> Result<> {
+          std::uint64_t end = offset + bytes.size(), size = node_->content.current().size();
+          std::uint64_t growth = end > size ? end - size : 0;
+          std::uint64_t room = files_.room();
+          if (growth > room) {
+            write_part(bytes.size() - std::min<std::uint64_t>(bytes.size(), growth - room));
+            return failed(what, path_, "No space left on device (simulated)");
+          }
+          write_part(bytes.size());
+          return {};
+        },
+        torn);
   }
 
   SimFiles& files_;
@@ -163,7 +174,8 @@ bool SimFiles::is_directory(const std::string& path) {
 }
 
 Result<> SimFiles::make_directories(const std::string& directory) {
-  return operate("cannot make directory", directory, "make_directories", [&] { return disk_.make_directories(directory); });
+  return operate("cannot make directory", directory, "make_directories",
+                 [&] { return disk_.make_directories(directory); });
 }
 
 Result<> SimFiles::rename(const std::string& from, const std::string& to, Site site) {
@@ -179,9 +191,8 @@ Result<> SimFiles::remove_all(const std::string& directory, Site site) {
 }
 
 Result<> SimFiles::sync_directory(const std::string& directory, Site site) {
-  return operate("cannot sync directory", directory, site, [&]() -> Result<> {
-    return faults_.lies_about(site) ? Result<>() : disk_.sync_directory(directory);
-  });
+  return operate("cannot sync directory", directory, site,
+                 [&]() -> Result<> { return faults_.lies_about(site) ? Result<>() : disk_.sync_directory(directory); });
 }
 
 Result<> SimFiles::sync_filesystem(const std::string& path, Site site) {

@@ -24,7 +24,12 @@ class SimFiles : public FileSystem {
   // Takes:   `operation_time_max_ns`: each operation moves virtual time on by up to this much, drawn.
   SimFiles(SimDisk& disk, SimFaults& faults, Life& life, Scheduler& scheduler, Trace& trace, SeededRandom& random,
            std::int64_t operation_time_max_ns)
-      : disk_(disk), faults_(faults), life_(life), scheduler_(scheduler), trace_(trace), random_(random),
+      : disk_(disk),
+        faults_(faults),
+        life_(life),
+        scheduler_(scheduler),
+        trace_(trace),
+        random_(random),
         operation_time_max_ns_(operation_time_max_ns) {}
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
@@ -40,8 +45,8 @@ class SimFiles : public FileSystem {
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
   // Passes `site` and does `operation` unless a fault says otherwise; `when_failed` is what a failure leaves behind.
-  Result<> operate(std::string_view what, const std::string& path, Site site, const std::function<Result<>()>& operation,
-                   const std::function<void()>& when_failed = {});
+  Result<> operate(std::string_view what, const std::string& path, Site site,
+                   const std::function<Result<>()>& operation, const std::function<void()>& when_failed = {});
   // A bare pass, for fault points.
   void pass(Site site);
   void drop_locks() { locks_.clear(); }

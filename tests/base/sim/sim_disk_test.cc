@@ -38,7 +38,8 @@ TEST(SimDisk, what_was_synced_survives_a_power_cut) {
 
 TEST(SimDisk, a_power_cut_loses_what_was_not_synced_or_keeps_it_or_tears_it) {
   std::string old(4 * page, 'o');
-  auto seen = outcomes([&](SimDisk& disk) { durable_file(disk, "/a", old)->content.write(0, std::string(4 * page, 'n')); }, "/a");
+  auto seen = outcomes(
+      [&](SimDisk& disk) { durable_file(disk, "/a", old)->content.write(0, std::string(4 * page, 'n')); }, "/a");
   EXPECT_TRUE(seen.contains(old)) << "nothing arrived";
   EXPECT_TRUE(seen.contains(std::string(4 * page, 'n'))) << "everything did";
   bool later_page_alone = false, torn = false;
@@ -55,7 +56,9 @@ TEST(SimDisk, a_power_cut_loses_what_was_not_synced_or_keeps_it_or_tears_it) {
 }
 
 TEST(SimDisk, an_unsynced_append_may_leave_any_size_and_zeroes) {
-  auto seen = outcomes([](SimDisk& disk) { durable_file(disk, "/a", "0123456789")->content.write(10, std::string(2 * page, 'x')); }, "/a");
+  auto seen = outcomes(
+      [](SimDisk& disk) { durable_file(disk, "/a", "0123456789")->content.write(10, std::string(2 * page, 'x')); },
+      "/a");
   bool shorter = false, zeroes = false;
   for (const std::string& content : seen) {
     EXPECT_GE(content.size(), 10u);
@@ -68,26 +71,32 @@ TEST(SimDisk, an_unsynced_append_may_leave_any_size_and_zeroes) {
 }
 
 TEST(SimDisk, a_synced_file_without_a_synced_name_may_be_gone) {
-  auto seen = outcomes([](SimDisk& disk) {
-    SimNodePtr node = disk.create("/a").value();
-    node->content.write(0, "x");
-    node->content.sync();
-  }, "/a");
+  auto seen = outcomes(
+      [](SimDisk& disk) {
+        SimNodePtr node = disk.create("/a").value();
+        node->content.write(0, "x");
+        node->content.sync();
+      },
+      "/a");
   EXPECT_EQ(seen, (std::set<std::string>{"(none)", "x"}));
-  seen = outcomes([](SimDisk& disk) {
-    SimNodePtr node = disk.create("/a").value();
-    node->content.write(0, "x");
-    node->content.sync();
-    EXPECT_TRUE(disk.sync_directory("/"));
-  }, "/a");
+  seen = outcomes(
+      [](SimDisk& disk) {
+        SimNodePtr node = disk.create("/a").value();
+        node->content.write(0, "x");
+        node->content.sync();
+        EXPECT_TRUE(disk.sync_directory("/"));
+      },
+      "/a");
   EXPECT_EQ(seen, (std::set<std::string>{"x"}));
 }
 
 TEST(SimDisk, an_unsynced_removal_may_come_back) {
-  auto seen = outcomes([](SimDisk& disk) {
-    durable_file(disk, "/a", "x");
-    EXPECT_TRUE(disk.remove("/a"));
-  }, "/a");
+  auto seen = outcomes(
+      [](SimDisk& disk) {
+        durable_file(disk, "/a", "x");
+        EXPECT_TRUE(disk.remove("/a"));
+      },
+      "/a");
   EXPECT_EQ(seen, (std::set<std::string>{"(none)", "x"}));
 }
 

@@ -40,7 +40,8 @@ TEST(SimExecutor, time_goes_on_to_the_next_timer_when_nothing_else_is_to_do) {
   Timestamp start = env.clock().now();
   std::vector<std::int64_t> ran_at;
   for (int seconds : {3600, 1}) {
-    executor->post_at(env.clock().monotonic_ns() + seconds * 1'000'000'000l, [&] { ran_at.push_back((env.clock().now() - start).count()); });
+    executor->post_at(env.clock().monotonic_ns() + seconds * 1'000'000'000l,
+                      [&] { ran_at.push_back((env.clock().now() - start).count()); });
   }
   EXPECT_EQ(env.run_until_idle(), 0u) << "timers are in the future";
   env.run_for(2h);
@@ -252,7 +253,8 @@ std::string story(std::uint64_t seed, std::uint64_t& hash) {
     auto file = open(env, "/a");
     for (int i = 0; i < 20; ++i) {
       executor->post([&, i] {
-        EXPECT_TRUE(file->append(std::string(static_cast<std::size_t>(env.random().next() % 9000), static_cast<char>('a' + i)), "append"));
+        EXPECT_TRUE(file->append(
+            std::string(static_cast<std::size_t>(env.random().next() % 9000), static_cast<char>('a' + i)), "append"));
         if (i % 5 == 0) {
           EXPECT_TRUE(file->sync("sync"));
         }
