@@ -142,7 +142,7 @@ bool Task::process_one() {
       throw StreamsError("task " + id_.text() + ", " + where(context) + ": a processor failed: " + e.what() +
                          ". Set processing.exception.handler to continue, to skip and count such records");
     ++counters_.dropped;
-    MR_LOG(warn, "a processor failed; the record is skipped", {{"task", id_.text()}, {"where", where(context)}, {"why", e.what()}});
+    log_warn("a processor failed; the record is skipped", {{"task", id_.text()}, {"where", where(context)}, {"why", e.what()}});
   }
   ++counters_.processed;
   group_.taken(queue);
@@ -188,7 +188,7 @@ WindowStore* Task::window_store(std::string_view name) {
 
 void Task::record_dropped(const RecordRef& record, std::string_view why) {
   if (++counters_.dropped > 5 && counters_.dropped % 10'000 != 0) return;
-  MR_LOG(warn, "record dropped", {{"task", id_.text()}, {"where", record.context ? where(*record.context) : "?"}, {"why", std::string(why)}});
+  log_warn("record dropped", {{"task", id_.text()}, {"where", record.context ? where(*record.context) : "?"}, {"why", std::string(why)}});
 }
 
 }  // namespace millrace
