@@ -7,14 +7,17 @@
 
 namespace millrace {
 
-Result<std::unique_ptr<CsvReader>> CsvReader::open(FileSystem& files, const std::string& path, const CsvOptions& options) {
+Result<std::unique_ptr<CsvReader>> CsvReader::open(FileSystem& files, const std::string& path,
+                                                   const CsvOptions& options) {
   MR_ASSIGN(auto stream, FileStream::open(files, path));
   std::unique_ptr<CsvReader> reader(new CsvReader(path, options, std::move(stream)));
   MR_TRY(reader->read_header());
   return reader;
 }
 
-Error CsvReader::failed(std::string_view why) const { return Error(ErrorCode::invalid_record, path_ + ": " + std::string(why)); }
+Error CsvReader::failed(std::string_view why) const {
+  return Error(ErrorCode::invalid_record, path_ + ": " + std::string(why));
+}
 
 Result<> CsvReader::fill() {
   constexpr std::size_t chunk = 1 << 18;
@@ -38,7 +41,8 @@ std::size_t CsvReader::line_end(bool& in_quotes) const {
   std::string_view rest = std::string_view(buffer_).substr(begin_);
   std::size_t newline = rest.find('\n');
   in_quotes = false;
-  if (rest.substr(0, newline).find('"') == std::string_view::npos) return newline == rest.npos ? rest.npos : begin_ + newline;
+  if (rest.substr(0, newline).find('"') == std::string_view::npos)
+    return newline == rest.npos ? rest.npos : begin_ + newline;
   for (std::size_t i = 0; i < rest.size(); ++i) {
     if (rest[i] == '"') in_quotes = !in_quotes;  // a doubled quote toggles twice
     if (rest[i] == '\n' && !in_quotes) return begin_ + i;
@@ -113,7 +117,8 @@ Result<> CsvReader::read_header() {
   begin_ = next;
   for (const CsvRow::Field& field : fields) {
     std::string name(field.text);
-    if (std::find(columns_.begin(), columns_.end(), name) != columns_.end()) return failed("two columns are named " + name);
+    if (std::find(columns_.begin(), columns_.end(), name) != columns_.end())
+      return failed("two columns are named " + name);
     columns_.push_back(std::move(name));
   }
   return {};
@@ -125,8 +130,8 @@ Result<bool> CsvReader::next(CsvRow& row) {
   if (!found) return false;
   MR_TRY(split(std::string_view(buffer_).substr(begin_, end - begin_), row.fields_));
   if (row.fields_.size() != columns_.size()) {
-    return failed("row " + std::to_string(row_ + 1) + " has " + std::to_string(row.fields_.size()) + " fields, the header has " +
-                  std::to_string(columns_.size()));
+    return failed("row " + std::to_string(row_ + 1) + " has " + std::to_string(row.fields_.size()) +
+                  " fields, the header has " + std::to_string(columns_.size()));
   }
   begin_ = next;
   row.columns_ = &columns_;
@@ -169,7 +174,8 @@ Result<> CsvReader::resume(const CsvPosition& position) {
   if (begin_ == buffer_.size() && !at_end_) MR_TRY(fill());
   bool ended_line = position.byte_offset == 0 || buffer_[begin_ - 1] == '\n';
   bool goes_on = begin_ < buffer_.size() && buffer_[begin_] != '\n' && buffer_[begin_] != '\r';
-  if (!ended_line && goes_on) return failed("row " + std::to_string(row_) + " was the last one and is longer now: it was read before");
+  if (!ended_line && goes_on)
+    return failed("row " + std::to_string(row_) + " was the last one and is longer now: it was read before");
   return {};
 }
 

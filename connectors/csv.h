@@ -1,7 +1,7 @@
 // CSV files, row by row: RFC 4180 with a header line, plain or zstd-compressed.
 //
-// Quoted fields may hold separators, line ends and doubled quotes. Lines end with \n or \r\n, the last one with either or nothing. A
-// byte order mark is skipped, and so are blank lines.
+// Quoted fields may hold separators, line ends and doubled quotes. Lines end with \n or \r\n, the last one with either
+// or nothing. A byte order mark is skipped, and so are blank lines.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -21,8 +21,9 @@ struct CsvOptions {
   std::string null = "NA";  // an unquoted field of this text has no value
 };
 
-// One row, valid until the next is read. A column that does not exist, or text that is not a number, makes the row fail: the getter
-// returns nothing and error() says what was wrong. The reader's owner must look at it after the row was used. One thread.
+// One row, valid until the next is read. A column that does not exist, or text that is not a number, makes the row
+// fail: the getter returns nothing and error() says what was wrong. The reader's owner must look at it after the row
+// was used. One thread.
 class CsvRow {
  public:
   // The field's text; none if it is null.
@@ -33,7 +34,8 @@ class CsvRow {
   // 1 for the first after the header.
   std::uint64_t number_in_file() const { return number_; }
   const std::vector<std::string>& columns() const { return *columns_; }
-  // What a getter stumbled over first; null if nothing. INVALID_CONFIG for a column that isn't there, INVALID_RECORD for a bad number.
+  // What a getter stumbled over first; null if nothing. INVALID_CONFIG for a column that isn't there, INVALID_RECORD
+  // for a bad number.
   const Error* error() const { return error_ ? &*error_ : nullptr; }
 
  private:
@@ -52,8 +54,9 @@ class CsvRow {
   mutable std::optional<Error> error_;
 };
 
-// How far a file has been read, and how to tell whether it is still the same: checksums (CRC-32C) of up to 4096 bytes at its start and
-// before the position. (The modification time tells nothing: a copy has a new one, a restored file an old one.)
+// How far a file has been read, and how to tell whether it is still the same: checksums (CRC-32C) of up to 4096 bytes
+// at its start and before the position. (The modification time tells nothing: a copy has a new one, a restored file an
+// old one.)
 struct CsvPosition {
   std::uint64_t byte_offset = 0;  // in the decompressed text: where the next row starts
   std::uint64_t row = 0;          // rows read
@@ -65,16 +68,18 @@ struct CsvPosition {
 // One thread.
 class CsvReader {
  public:
-  // Opens the file and reads its header. Errors: those of FileStream::open; INVALID_RECORD for an empty file or a column named twice.
+  // Opens the file and reads its header. Errors: those of FileStream::open; INVALID_RECORD for an empty file or a
+  // column named twice.
   static Result<std::unique_ptr<CsvReader>> open(FileSystem& files, const std::string& path, const CsvOptions& options);
 
-  // The next row; false at the end. Errors: INVALID_RECORD with file and row (another number of fields than the header has, a quote
-  // that is not closed); those of FileStream::read.
+  // The next row; false at the end. Errors: INVALID_RECORD with file and row (another number of fields than the header
+  // has, a quote that is not closed); those of FileStream::read.
   Result<bool> next(CsvRow& row);
   // After the row read last.
   CsvPosition position() const;
-  // Goes to `position`, taken from the same file earlier; the file may have grown since. Called before the first next().
-  // Error: INVALID_RECORD if the file was truncated, or replaced by another, or if what was its last line was continued.
+  // Goes to `position`, taken from the same file earlier; the file may have grown since. Called before the first
+  // next(). Error: INVALID_RECORD if the file was truncated, or replaced by another, or if what was its last line was
+  // continued.
   Result<> resume(const CsvPosition& position);
   const std::vector<std::string>& columns() const { return columns_; }
   const std::string& path() const { return path_; }
@@ -87,15 +92,17 @@ class CsvReader {
   Result<> read_header();
   // Reads more into the buffer, keeping the bytes of one window before the cursor; sets at_end_.
   Result<> fill();
-  // Makes the next line, quotes considered, stand whole in the buffer: [begin_, end) without its line end, `next` after it. False at
-  // the end of the file.
+  // Makes the next line, quotes considered, stand whole in the buffer: [begin_, end) without its line end, `next` after
+  // it. False at the end of the file.
   Result<bool> find_line(std::size_t& end, std::size_t& next);
   // Looks for a line end outside quotes from `begin_`; npos if the buffer ends before.
   std::size_t line_end(bool& in_quotes) const;
   Result<> split(std::string_view line, std::vector<CsvRow::Field>& fields);
   Result<std::size_t> take_quoted(std::string_view line, std::size_t at, std::vector<CsvRow::Field>& fields);
   Error failed(std::string_view why) const;
-  std::string_view head() const { return std::string_view(head_).substr(0, std::min<std::size_t>(head_.size(), offset())); }
+  std::string_view head() const {
+    return std::string_view(head_).substr(0, std::min<std::size_t>(head_.size(), offset()));
+  }
   std::string_view tail() const;
   std::uint64_t offset() const { return buffer_offset_ + begin_; }
 
@@ -103,13 +110,13 @@ class CsvReader {
   CsvOptions options_;
   std::unique_ptr<FileStream> stream_;
   std::vector<std::string> columns_;
-  std::string head_;                  // the first window of the file
+  std::string head_;  // the first window of the file
   std::string buffer_;
-  std::uint64_t buffer_offset_ = 0;   // of buffer_[0] in the text
-  std::size_t begin_ = 0;             // of what has not been read, in buffer_
-  bool at_end_ = false;               // nothing comes after buffer_
+  std::uint64_t buffer_offset_ = 0;  // of buffer_[0] in the text
+  std::size_t begin_ = 0;            // of what has not been read, in buffer_
+  bool at_end_ = false;              // nothing comes after buffer_
   std::uint64_t row_ = 0;
-  std::string unescaped_;             // quoted fields of the current row
+  std::string unescaped_;  // quoted fields of the current row
 };
 
 }  // namespace millrace

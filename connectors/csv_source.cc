@@ -28,7 +28,11 @@ Result<CsvPosition> decode_csv_position(BytesView text) {
 }
 
 CsvSource::CsvSource(Env& env, LogClient& client, CsvSourceOptions options, CsvRowFunction function)
-    : env_(env), client_(client), options_(std::move(options)), function_(std::move(function)), name_("csv " + options_.file) {
+    : env_(env),
+      client_(client),
+      options_(std::move(options)),
+      function_(std::move(function)),
+      name_("csv " + options_.file) {
   MR_ASSERT(options_.rows_per_transaction > 0, "a transaction of no rows would never end");
 }
 
@@ -84,7 +88,8 @@ Result<std::uint64_t> CsvSource::send_rows() {
   for (; count < options_.rows_per_transaction; ++count) {
     MR_ASSIGN(bool found, reader_->next(row));
     if (!found) break;
-    if (auto sent = send_row(row); !sent) return std::move(sent).error().in("row " + std::to_string(row.number_in_file()));
+    if (auto sent = send_row(row); !sent)
+      return std::move(sent).error().in("row " + std::to_string(row.number_in_file()));
   }
   if (count == 0) return count;
   ProducerRecord position;

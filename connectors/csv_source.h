@@ -15,15 +15,15 @@ using CsvRowFunction = std::function<Result<std::optional<ProducerRecord>>(const
 
 struct CsvSourceOptions {
   std::string application_id;
-  std::string file;                         // plain or zstd-compressed; the position is kept under this text
+  std::string file;  // plain or zstd-compressed; the position is kept under this text
   CsvOptions csv = {};
   std::uint64_t rows_per_transaction = 10'000;
   Compression compression = Compression::none;
 };
 
-// Errors, beyond those of the log: INVALID_RECORD with file and row (ragged row, bad number, file replaced or truncated since),
-// INVALID_CONFIG for a column that the file doesn't have.
-// A file that has grown is read on from where it was left; a compressed one is decompressed up to there again.
+// Errors, beyond those of the log: INVALID_RECORD with file and row (ragged row, bad number, file replaced or truncated
+// since), INVALID_CONFIG for a column that the file doesn't have. A file that has grown is read on from where it was
+// left; a compressed one is decompressed up to there again.
 class CsvSource : public Source {
  public:
   // `env` and `client` must outlive it.

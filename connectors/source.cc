@@ -10,7 +10,8 @@ Result<> ensure_source_offsets_topic(Admin& admin, const std::string& applicatio
   return {};
 }
 
-Result<std::optional<Bytes>> committed_source_offset(LogClient& client, const std::string& application_id, const Bytes& key) {
+Result<std::optional<Bytes>> committed_source_offset(LogClient& client, const std::string& application_id,
+                                                     const Bytes& key) {
   TopicPartition partition{source_offsets_topic(application_id), 0};
   ConsumerConfig config;
   config.client_id = application_id + "-source-offsets";

@@ -25,7 +25,9 @@ class Csv : public ::testing::TestWithParam<bool> {
     ASSERT_TRUE(file);
     ASSERT_TRUE((*file)->append(GetParam() ? compressed(text) : text, "test"));
   }
-  Result<std::unique_ptr<CsvReader>> open(CsvOptions options = {}) { return CsvReader::open(env_.files(), "/a.csv", options); }
+  Result<std::unique_ptr<CsvReader>> open(CsvOptions options = {}) {
+    return CsvReader::open(env_.files(), "/a.csv", options);
+  }
   // All rows, fields joined by '|', null as "-"; then the error, if any.
   std::vector<std::string> rows(CsvReader& reader) {
     std::vector<std::string> all;
@@ -35,7 +37,8 @@ class Csv : public ::testing::TestWithParam<bool> {
       if (!found) all.push_back("error: " + found.error().message());
       if (!found || !*found) return all;
       std::string text;
-      for (const std::string& column : row.columns()) text += (text.empty() ? "" : "|") + std::string(row[column].value_or("-"));
+      for (const std::string& column : row.columns())
+        text += (text.empty() ? "" : "|") + std::string(row[column].value_or("-"));
       all.push_back(text);
     }
   }
@@ -77,13 +80,16 @@ TEST_P(Csv, rows_are_read_by_the_names_in_the_header) {
 }
 
 TEST_P(Csv, quotes_hold_separators_line_ends_and_quotes) {
-  EXPECT_THAT(rows_of("a,b\n\"x,y\",\"two\nlines\"\n\"say \"\"hi\"\"\",\"\"\n"), ElementsAre("x,y|two\nlines", "say \"hi\"|"));
+  EXPECT_THAT(rows_of("a,b\n\"x,y\",\"two\nlines\"\n\"say \"\"hi\"\"\",\"\"\n"),
+              ElementsAre("x,y|two\nlines", "say \"hi\"|"));
 }
 
 TEST_P(Csv, a_quoted_null_text_is_text) { EXPECT_THAT(rows_of("a,b\nNA,\"NA\"\n"), ElementsAre("-|NA")); }
 
 TEST_P(Csv, line_ends_byte_order_mark_and_blank_lines_do_not_matter) {
-  EXPECT_THAT(rows_of("\xef\xbb\xbf" "a,b\r\n1,2\r\n\r\n3,4"), ElementsAre("1|2", "3|4"));
+  EXPECT_THAT(rows_of("\xef\xbb\xbf"
+                      "a,b\r\n1,2\r\n\r\n3,4"),
+              ElementsAre("1|2", "3|4"));
 }
 
 TEST_P(Csv, separator_and_null_can_be_chosen) {
