@@ -203,7 +203,7 @@ class KStream : public Handle<K, V> {
   auto group_by(F f, RekeyOptions<plain<result_of<F, K, V>>, plain<V>> o = {}) const {
     MILLRACE_SHAPE("group_by", "(value) or (key, value)")
     using R = result_of<F, K, V>;
-    auto stream = rekey<R>(std::move(f), "");
+    auto stream = rekey<R>(std::move(f), o.name);  // the name is the new key's node's too, as in Java
     auto v = maybe(o.value_serde, this->value_serde);
     return KGroupedStream<plain<R>, V>{{graph, stream.node, o.key_serde, v}, graph->group(stream.node, o.name, o.key_serde, v)};
   }

@@ -56,6 +56,7 @@ struct TopicSettings {
 // What of the configuration decides the shape of a topology.
 struct TopologyConfig {
   bool in_memory_stores = false;  // dsl.store.suppliers.class: for stores that say nothing of their own
+  bool record_cache = true;       // false where statestore.cache.max.bytes is 0: no store holds updates back, as Kafka rewrites it
 };
 
 class Topology {

@@ -117,6 +117,7 @@ std::vector<std::string> GraphWriter::parents(const Node& node) const {
 
 StoreSpec GraphWriter::store(const Node& node) const {
   StoreSpec spec = *node.store;
+  spec.caching = spec.caching && config_.record_cache;
   spec.in_memory = node.in_memory.value_or(config_.in_memory_stores);
   return spec;
 }
