@@ -1,0 +1,105 @@
+#include "millrace/runtime/record_queue.h"
+
+#include <algorithm>
+
+#include "millrace/runtime/task_id.h"
+
+namespace millrace {
+
+RecordQueue::RecordQueue(const TopologyNode& source, std::string topic, PartitionId partition, OnError on_deserialization_error,
+                         TaskCounters& counters)
+    : source_(source),
+      partition_{std::move(topic), partition},
+      on_error_(on_deserialization_error),
+      counters_(counters),
+      key_(source.key.table->type),
+      value_(source.value.table->type) {
+  head_.topic = partition_.topic;
+  head_.partition = partition;
+}
+
+void RecordQueue::seek(Offset offset, Timestamp partition_time) {
+  batches_.reset(offset);
+  reader_.reset();
+  live_ = false;
+  next_offset_ = offset;
+  partition_time_ = partition_time;
+}
+
+bool RecordQueue::advance() {
+  RecordView record;
+  for (;;) {
+    if (!reader_) {
+      auto more = batches_.next(next_offset_);
+      if (!more) throw StreamsError(partition_.text() + ": " + more.error().text());
+      if (!*more) return false;
+      leader_epoch_ = batches_.batch().leader_epoch();
+      reader_.emplace(batches_.batch(), decompressed_);
+    }
+    while (reader_->next(record)) {
+      if (record.offset < next_offset_) continue;
+      next_offset_ = record.offset + 1;
+      if (take(record)) return live_ = true;
+    }
+    if (auto status = reader_->status(); !status) throw StreamsError(partition_.text() + ": " + status.error().text());
+    next_offset_ = std::max(next_offset_, batches_.batch().last_offset() + 1);
+    reader_.reset();
+  }
+}
+
+void RecordQueue::refuse(const RecordView& record, const std::string& why) {
+  ++counters_.dropped;
+  if (on_error_ == OnError::skip) return;
+  throw StreamsError("topic " + partition_.topic + ", partition " + std::to_string(partition_.partition) + ", offset " +
+                     std::to_string(record.offset) + ": " + why +
+                     ". Set deserialization.exception.handler to continue, to skip and count such records");
+}
+
+Result<const void*> RecordQueue::object(AnyValue& into, const AnySerde& serde, BytesView bytes, bool is_key, bool nullable) {
+  if (!bytes.data()) {
+    if (nullable) return nullptr;
+    return Error(std::string(is_key ? "the key is null, but the topic's key type holds none: declare Topic<std::optional<K>, V>"
+                                    : "the value is null, but the topic's value type holds none: declare Topic<K, std::optional<V>>"));
+  }
+  auto read = into.read(serde, bytes, {partition_.topic, is_key, head_.headers});
+  if (!read) return Error(std::string(is_key ? "the key" : "the value") + " does not deserialise: " + read.error().message());
+  return into.get();
+}
+
+bool RecordQueue::take(const RecordView& record) {
+  head_.offset = record.offset;
+  head_.timestamp = record.timestamp;
+  head_.headers = nullptr;
+  if (record.header_count) {
+    auto headers = decode_headers(record);
+    if (!headers) return refuse(record, headers.error().message()), false;
+    headers_ = *std::move(headers);
+    head_.headers = &headers_;
+  }
+  auto key = object(key_, source_.key, record.key, true, source_.nullable_key || source_.null_key_is_dropped);
+  if (!key) return refuse(record, key.error().message()), false;
+  auto value = object(value_, source_.value, record.value, false, source_.nullable_value);
+  if (!value) return refuse(record, value.error().message()), false;
+  head_key_ = *key;
+  head_value_ = *value;
+  if (source_.timestamp_extractor) {
+    RecordRef ref{head_key_, head_value_, &partition_time_, head_.timestamp, head_.headers, &head_};
+    Timestamp extracted = head_.timestamp;
+    try {
+      source_.timestamp_extractor(ref, {&extracted, [](void* to, const RecordRef& r) {
+                                          *static_cast<Timestamp*>(to) = *static_cast<const Timestamp*>(r.value);
+                                        }});
+    } catch (const std::exception& e) {
+      throw StreamsError("topic " + partition_.topic + ", partition " + std::to_string(partition_.partition) + ", offset " +
+                         std::to_string(record.offset) + ": the timestamp extractor failed: " + e.what());
+    }
+    head_.timestamp = extracted;
+  }
+  if (head_.timestamp.ms < 0) {
+    ++counters_.dropped;
+    return false;
+  }
+  return true;
+}
+
+}  // namespace millrace

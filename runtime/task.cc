@@ -1,0 +1,194 @@
+#include "millrace/runtime/task.h"
+
+#include <algorithm>
+
+#include "millrace/base/log.h"
+#include "millrace/runtime/offset_metadata.h"
+#include "millrace/runtime/sink.h"
+
+namespace millrace {
+
+namespace {
+
+// A source node's place in the graph: records enter here.
+class Entrance final : public Operator {
+ public:
+  void process(const RecordRef& record) override { forward(record); }
+};
+
+class LogWriter final : public ChangelogWriter {
+ public:
+  LogWriter(TaskOutput& output, const std::string& topic, PartitionId partition)
+      : output_(output), topic_(output.topic(topic)), partition_(partition) {}
+  void log(BytesView key, BytesView value, Timestamp timestamp) override {
+    output_.send(topic_, partition_, timestamp, key, value, nullptr);
+  }
+
+ private:
+  TaskOutput& output_;
+  const int topic_;
+  const PartitionId partition_;
+};
+
+std::string where(const RecordContext& c) {
+  return "topic " + std::string(c.topic) + ", partition " + std::to_string(c.partition) + ", offset " + std::to_string(c.offset);
+}
+
+}  // namespace
+
+Task::Task(TaskId id, const Topology& topology, const std::vector<int>& sub_topologies, const TaskSettings& settings, TaskOutput& output,
+           const GlobalStores& global_stores, const std::function<Checkpoint*(const StoreSpec&)>& checkpoint_of)
+    : id_(id), topology_(topology), settings_(settings), output_(output), global_stores_(global_stores) {
+  record_cache_.max_bytes = settings.cache_max_bytes;
+  std::vector<int> nodes;
+  std::vector<std::string> connected;
+  for (int i = 0; i < static_cast<int>(topology.nodes.size()); ++i) {
+    const TopologyNode& node = topology.nodes[static_cast<std::size_t>(i)];
+    if (std::find(sub_topologies.begin(), sub_topologies.end(), node.sub_topology) == sub_topologies.end()) continue;
+    nodes.push_back(i);
+    connected.insert(connected.end(), node.stores.begin(), node.stores.end());
+  }
+  for (const StoreSpec& spec : topology.stores)
+    if (!spec.is_global && std::find(connected.begin(), connected.end(), spec.name) != connected.end()) add_store(spec, checkpoint_of(spec));
+  add_operators(nodes);
+}
+
+Task::~Task() = default;
+
+void Task::add_store(const StoreSpec& spec, Checkpoint* checkpoint) {
+  Store s;
+  s.spec = &spec;
+  if (spec.logging) {
+    s.changelog_topic =
+        spec.source_changelog.empty() ? settings_.application_id + "-" + spec.name + "-changelog" : spec.source_changelog;
+    if (spec.source_changelog.empty()) s.changelog = std::make_unique<LogWriter>(output_, s.changelog_topic, id_.partition);
+  }
+  StoreEnvironment environment;
+  environment.record_cache = &record_cache_;
+  environment.changelog = s.changelog.get();
+  environment.checkpoint = spec.in_memory ? nullptr : checkpoint;
+  environment.changelog_topic = s.changelog_topic;
+  environment.max_message_bytes = settings_.max_message_bytes;
+  if (spec.kind == StoreSpec::Kind::key_value) {
+    auto store = std::make_unique<TaskKeyValueStore>(spec, environment);
+    s.core = &store->task_store();
+    s.store = std::move(store);
+  } else {
+    auto store = std::make_unique<TaskWindowStore>(spec, environment);
+    s.core = &store->task_store();
+    s.store = std::move(store);
+  }
+  stores_.push_back(std::move(s));
+}
+
+std::string Task::topic_name(const TopologyNode& node, const std::string& topic) const {
+  return node.internal_topic ? settings_.application_id + "-" + topic : topic;
+}
+
+void Task::add_operators(const std::vector<int>& nodes) {
+  std::map<int, Operator*> by_node;
+  for (int i : nodes) {
+    const TopologyNode& node = topology_.nodes[static_cast<std::size_t>(i)];
+    std::unique_ptr<Operator> made;
+    switch (node.kind) {
+      case TopologyNode::Kind::source: made = std::make_unique<Entrance>(); break;
+      case TopologyNode::Kind::sink: made = std::make_unique<Sink>(node, topic_name(node, node.topics.at(0)), output_); break;
+      case TopologyNode::Kind::processor: made = node.make(); break;
+    }
+    by_node[i] = made.get();
+    operators_.push_back(std::move(made));
+  }
+  for (int i : nodes)
+    for (int child : topology_.nodes[static_cast<std::size_t>(i)].children)
+      if (by_node.contains(child)) by_node[i]->add_child(by_node[child]);
+  for (int i : nodes) {
+    const TopologyNode& node = topology_.nodes[static_cast<std::size_t>(i)];
+    if (node.kind != TopologyNode::Kind::source) continue;
+    for (const std::string& topic : node.topics) {
+      inputs_.push_back(std::make_unique<RecordQueue>(node, topic_name(node, topic), id_.partition, settings_.on_deserialization_error,
+                                                      counters_));
+      source_of_[inputs_.back().get()] = by_node[i];
+      group_.add_input(inputs_.back().get());
+    }
+  }
+  if (inputs_.size() == 1) only_source_ = source_of_.begin()->second;
+  for (auto& o : operators_) o->init(*this);
+}
+
+RecordQueue* Task::input(std::string_view topic) {
+  for (auto& q : inputs_)
+    if (q->partition().topic == topic) return q.get();
+  return nullptr;
+}
+
+StateStore* Task::store(std::string_view name) {
+  for (Store& s : stores_)
+    if (s.spec->name == name) return s.store.get();
+  return nullptr;
+}
+
+bool Task::process_one() {
+  RecordQueue* queue = group_.next();
+  if (!queue) return false;
+  const RecordContext& context = queue->context();
+  group_.set_stream_time(std::max(group_.stream_time(), context.timestamp));
+  Operator* source = only_source_ ? only_source_ : source_of_[queue];
+  try {
+    source->process({queue->key(), queue->value(), nullptr, context.timestamp, context.headers, &context});
+  } catch (const StreamsError&) {
+    throw;
+  } catch (const std::exception& e) {
+    if (settings_.on_processing_error == OnError::fail)
+      throw StreamsError("task " + id_.text() + ", " + where(context) + ": a processor failed: " + e.what() +
+                         ". Set processing.exception.handler to continue, to skip and count such records");
+    ++counters_.dropped;
+    log_warn("a processor failed; the record is skipped", {{"task", id_.text()}, {"where", where(context)}, {"why", e.what()}});
+  }
+  ++counters_.processed;
+  group_.taken(queue);
+  return true;
+}
+
+void Task::flush_caches() {
+  try {
+    for (Store& s : stores_) s.core->flush();
+  } catch (const StreamsError&) {
+    throw;
+  } catch (const std::exception& e) {
+    throw StreamsError("task " + id_.text() + ", on commit: " + e.what());
+  }
+}
+
+OffsetsToCommit Task::offsets() const {
+  OffsetsToCommit result;
+  for (const auto& q : inputs_) {
+    OffsetMetadata metadata;
+    metadata.partition_time = q->partition_time();
+    result[q->partition()] = {q->next_offset(), q->leader_epoch(), encode(metadata)};
+  }
+  return result;
+}
+
+void Task::close() {
+  for (auto& o : operators_) o->close();
+}
+
+KeyValueStore* Task::key_value_store(std::string_view name) {
+  if (auto global = global_stores_.find(name); global != global_stores_.end()) return global->second;
+  auto* found = dynamic_cast<KeyValueStore*>(store(name));
+  MR_ASSERT(found, "an operator asks for a key-value store that its task does not have");
+  return found;
+}
+
+WindowStore* Task::window_store(std::string_view name) {
+  auto* found = dynamic_cast<WindowStore*>(store(name));
+  MR_ASSERT(found, "an operator asks for a window store that its task does not have");
+  return found;
+}
+
+void Task::record_dropped(const RecordRef& record, std::string_view why) {
+  if (++counters_.dropped > 5 && counters_.dropped % 10'000 != 0) return;
+  log_warn("record dropped", {{"task", id_.text()}, {"where", record.context ? where(*record.context) : "?"}, {"why", std::string(why)}});
+}
+
+}  // namespace millrace

@@ -1,0 +1,206 @@
+#include "millrace/runtime/topology_test_driver.h"
+
+#include <deque>
+#include <stdexcept>
+
+#include "millrace/base/env_real.h"
+#include "millrace/runtime/checkpointer.h"
+#include "millrace/runtime/streams_config.h"
+#include "millrace/runtime/task.h"
+#include "millrace/statestore/global_key_value_store.h"
+#include "millrace/statestore/rocksdb/task_database.h"
+
+namespace millrace {
+
+namespace {
+
+using Produced = TopologyTestDriver::Produced;
+
+class Capture final : public TaskOutput {
+ public:
+  int topic(const std::string& topic) override {
+    for (std::size_t i = 0; i < topics_.size(); ++i)
+      if (topics_[i] == topic) return static_cast<int>(i);
+    topics_.push_back(topic);
+    return static_cast<int>(topics_.size() - 1);
+  }
+  int partition_count(int) override { return 1; }
+  void send(int topic, PartitionId, Timestamp timestamp, BytesView key, BytesView value, const Headers* headers) override {
+    auto copy = [](BytesView v) { return v.data() ? std::optional<Bytes>(Bytes(v)) : std::nullopt; };
+    all.push_back({topics_[static_cast<std::size_t>(topic)], copy(key), copy(value), timestamp, headers ? *headers : Headers{}, input});
+  }
+  std::vector<Produced> all;
+  int input = -1;
+
+ private:
+  std::vector<std::string> topics_;
+};
+
+}  // namespace
+
+struct TopologyTestDriver::Content {
+  Topology topology;
+  TaskSettings settings;
+  Capture output;
+  std::unique_ptr<TaskDatabase> database;
+  std::vector<std::string> stored;   // names of the stores in the database
+  std::map<std::string, std::unique_ptr<GlobalKeyValueStore>> globals;  // by topic
+  GlobalStores global_stores;
+  std::unique_ptr<Task> task;
+  std::map<std::string, Offset> offsets;
+  std::map<std::string, std::string> committed;
+  std::map<std::string, Timestamp> observed;
+  std::size_t captured = 0;          // produced records that were looked at
+  std::size_t checkpointed = 0;
+  Timestamp wall_clock;
+  bool exactly_once = false;
+
+  void open_globals();
+  void open_task(const DriverOptions& options);
+  void enqueue(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value, Timestamp timestamp,
+               const Headers& headers);
+  void commit();
+  void checkpoint();
+  void capture_and_enqueue();
+  void complete();
+};
+
+void TopologyTestDriver::Content::open_globals() {
+  for (const TopologyNode& node : topology.nodes) {
+    if (node.sub_topology >= 0 || node.kind != TopologyNode::Kind::source) continue;
+    const TopologyNode& reader = topology.nodes[static_cast<std::size_t>(node.children.at(0))];
+    auto store = std::make_unique<GlobalKeyValueStore>(*topology.store(reader.stores.at(0)));
+    global_stores[store->name()] = store.get();
+    globals[node.topics.at(0)] = std::move(store);
+  }
+}
+
+void TopologyTestDriver::Content::open_task(const DriverOptions& options) {
+  const Config config = streams_config(options.config);
+  settings = task_settings(config);
+  wall_clock = options.wall_clock;
+  exactly_once = config.string("processing.guarantee") == "exactly_once_v2";
+  for (const StoreSpec& spec : topology.stores)
+    if (!spec.is_global && !spec.in_memory) stored.push_back(spec.name);
+  if (!options.state_directory.empty()) {
+    auto opened = TaskDatabase::open(real_env(), options.state_directory, stored, make_database_memory(8 << 20));
+    if (!opened) throw StreamsError(opened.error().text());
+    database = std::move(opened).value();
+  }
+  std::vector<int> all;
+  for (int i = 0; i < topology.sub_topology_count; ++i) all.push_back(i);
+  task = std::make_unique<Task>(TaskId{0, 0}, topology, all, settings, output, global_stores, [&](const StoreSpec& spec) -> Checkpoint* {
+    for (std::size_t i = 0; database && i < stored.size(); ++i)
+      if (stored[i] == spec.name && spec.logging) return database->rows(i);
+    return nullptr;
+  });
+}
+
+void TopologyTestDriver::Content::enqueue(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value,
+                                          Timestamp timestamp, const Headers& headers) {
+  RecordQueue* queue = task->input(topic);
+  RecordBatchBuilder builder;
+  builder.append(timestamp, key.value_or(BytesView()), value.value_or(BytesView()), headers.empty() ? nullptr : &headers);
+  FetchedBatches batch;
+  batch.bytes = std::make_shared<Bytes>(builder.seal({.base_offset = offsets[topic]++}));
+  queue->add(batch);
+  task->offer(queue);
+}
+
+void TopologyTestDriver::Content::commit() {
+  task->flush_caches();
+  for (const auto& [partition, offset] : task->offsets())
+    if (!exactly_once && offset.offset > 0) committed[partition.topic] = offset.metadata;
+  if (database) checkpoint();
+}
+
+void TopologyTestDriver::Content::checkpoint() {
+  std::vector<TaskDatabase::Update> updates;
+  for (const Task::Store& s : task->stores()) {
+    RecordBatchBuilder builder;
+    for (std::size_t i = checkpointed; i < output.all.size(); ++i) {
+      const Produced& p = output.all[i];
+      if (p.topic != s.changelog_topic || !s.changelog) continue;
+      builder.append(p.timestamp, *p.key, p.value ? BytesView(*p.value) : BytesView());
+    }
+    for (std::size_t i = 0; i < stored.size() && !builder.empty(); ++i) {
+      if (stored[i] != s.spec->name) continue;
+      std::vector<Tail::Piece> piece{{std::make_shared<Bytes>(builder.seal({})), 0, 0}};
+      auto rows = rows_of(*s.spec, piece, observed[stored[i]]);
+      if (!rows) throw StreamsError(rows.error().text());
+      updates.push_back({i, std::move(rows).value()});
+    }
+  }
+  checkpointed = output.all.size();
+  if (!updates.empty())
+    if (auto written = database->write(updates); !written) throw StreamsError(written.error().text());
+  for (const Task::Store& s : task->stores()) {
+    s.core->checkpointed(s.core->logged_sequence());
+    s.core->trim(0);
+  }
+}
+
+void TopologyTestDriver::Content::capture_and_enqueue() {
+  for (; captured < output.all.size(); ++captured) {
+    const Produced p = output.all[captured];
+    auto view = [](const std::optional<Bytes>& b) { return b ? std::optional<BytesView>(*b) : std::nullopt; };
+    if (auto global = globals.find(p.topic); global != globals.end() && p.key) {
+      auto applied = global->second->apply(*p.key, p.value ? BytesView(*p.value) : BytesView(), p.timestamp, p.topic);
+      if (!applied) throw StreamsError(p.topic + ": " + applied.error().text());
+    } else if (task->input(p.topic)) {
+      // A source topic that serves as changelog is an input, never written here; what reads back is repartition topics and sinks.
+      enqueue(p.topic, view(p.key), view(p.value), p.timestamp, p.headers);
+    }
+  }
+}
+
+void TopologyTestDriver::Content::complete() {
+  while (task->process_one()) {
+    commit();
+    capture_and_enqueue();
+  }
+}
+
+TopologyTestDriver::TopologyTestDriver(Topology topology, const DriverOptions& options) : content_(std::make_unique<Content>()) {
+  content_->topology = std::move(topology);
+  content_->open_globals();
+  content_->open_task(options);
+}
+TopologyTestDriver::~TopologyTestDriver() = default;
+
+void TopologyTestDriver::pipe(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value, Timestamp timestamp,
+                              const Headers& headers) {
+  Content& c = *content_;
+  ++c.output.input;
+  if (auto global = c.globals.find(topic); global != c.globals.end()) {
+    if (!key) return;
+    auto applied = global->second->apply(*key, value.value_or(BytesView()), timestamp, topic);
+    if (!applied) throw StreamsError(topic + ": " + applied.error().text());
+    return;
+  }
+  if (!c.task->input(topic)) throw std::invalid_argument("the topology reads no topic " + topic);
+  c.enqueue(topic, key, value, timestamp, headers);
+  c.complete();
+}
+
+void TopologyTestDriver::advance_wall_clock(Duration by) {
+  Content& c = *content_;
+  ++c.output.input;
+  c.wall_clock = c.wall_clock + by;
+  c.commit();
+  c.capture_and_enqueue();
+  c.complete();
+}
+
+const std::vector<Produced>& TopologyTestDriver::produced() const { return content_->output.all; }
+StateStore* TopologyTestDriver::store(std::string_view name) {
+  if (auto global = content_->global_stores.find(name); global != content_->global_stores.end()) return global->second;
+  return content_->task->store(name);
+}
+std::map<std::string, std::int64_t> TopologyTestDriver::metrics() const {
+  return {{"dropped-records-total", content_->task->counters().dropped}};
+}
+std::map<std::string, std::string> TopologyTestDriver::committed_metadata() const { return content_->committed; }
+const Topology& TopologyTestDriver::topology() const { return content_->topology; }
+
+}  // namespace millrace

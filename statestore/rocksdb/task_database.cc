@@ -1,0 +1,261 @@
+#include "millrace/statestore/rocksdb/task_database.h"
+
+#include <rocksdb/cache.h>
+#include <rocksdb/db.h>
+#include <rocksdb/filter_policy.h>
+#include <rocksdb/options.h>
+#include <rocksdb/table.h>
+#include <rocksdb/write_buffer_manager.h>
+
+#include <algorithm>
+#include <atomic>
+
+namespace millrace {
+
+struct DatabaseMemory {
+  std::shared_ptr<rocksdb::Cache> block_cache;
+  std::shared_ptr<rocksdb::WriteBufferManager> write_buffers;
+};
+
+std::shared_ptr<DatabaseMemory> make_database_memory(std::size_t bytes) {
+  auto memory = std::make_shared<DatabaseMemory>();
+  memory->block_cache = rocksdb::NewLRUCache(bytes, -1, false, 0.0);
+  memory->write_buffers = std::make_shared<rocksdb::WriteBufferManager>(bytes / 2, memory->block_cache);
+  return memory;
+}
+
+namespace {
+
+constexpr const char* positions_family = "millrace.positions";
+constexpr char position_version = 1;
+
+Error storage_error(const std::string& directory, const rocksdb::Status& status) {
+  return Error(ErrorCode::kafka_storage_error, "state store " + directory + ": " + status.ToString());
+}
+rocksdb::Slice slice(BytesView bytes) { return {bytes.data(), bytes.size()}; }
+BytesView view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
+
+rocksdb::ColumnFamilyOptions family_options(const DatabaseMemory& memory) {
+  rocksdb::ColumnFamilyOptions options;
+  rocksdb::BlockBasedTableOptions table;
+  table.block_cache = memory.block_cache;
+  table.cache_index_and_filter_blocks = true;
+  table.filter_policy.reset(rocksdb::NewBloomFilterPolicy(10));
+  options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
+  options.write_buffer_size = 64 << 20;
+  options.compression = rocksdb::kLZ4Compression;
+  return options;
+}
+
+rocksdb::DBOptions database_options(const DatabaseMemory& memory) {
+  rocksdb::DBOptions options;
+  options.create_if_missing = true;
+  options.create_missing_column_families = true;
+  options.atomic_flush = true;
+  options.write_buffer_manager = memory.write_buffers;
+  options.info_log_level = rocksdb::ERROR_LEVEL;
+  options.keep_log_file_num = 2;
+  options.max_open_files = 256;
+  options.max_file_opening_threads = 1;
+  options.skip_stats_update_on_db_open = true;
+  options.stats_dump_period_sec = 0;
+  options.stats_persist_period_sec = 0;
+  return options;
+}
+
+Bytes encode(const StorePosition& p) {
+  Bytes out;
+  out += position_version;
+  append_big_endian(out, p.topic.high);
+  append_big_endian(out, p.topic.low);
+  append_big_endian(out, p.leader_epoch);
+  append_big_endian(out, p.next_offset);
+  append_big_endian(out, p.written.ms);
+  return out;
+}
+
+Result<StorePosition> decode_position(BytesView in) {
+  ByteReader reader(in);
+  if (reader.number<char>() != position_version)
+    return Error(ErrorCode::unsupported_version, "a store position of a version this program does not know");
+  StorePosition p;
+  p.topic.high = reader.number<std::uint64_t>();
+  p.topic.low = reader.number<std::uint64_t>();
+  p.leader_epoch = reader.number<LeaderEpoch>();
+  p.next_offset = reader.number<Offset>();
+  p.written.ms = reader.number<std::int64_t>();
+  if (!reader.ok()) return Error(ErrorCode::corrupt_message, "a store position that is too short");
+  return p;
+}
+
+class Scan final : public RowIterator {
+ public:
+  Scan(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, std::optional<Bytes> from, std::optional<Bytes> to, bool ascending)
+      : from_(std::move(from)), to_(std::move(to)), ascending_(ascending) {
+    rocksdb::ReadOptions options;
+    if (from_) {
+      lower_ = slice(*from_);
+      options.iterate_lower_bound = &lower_;
+    }
+    if (to_) {
+      upper_ = slice(*to_);
+      options.iterate_upper_bound = &upper_;
+    }
+    rows_.reset(db->NewIterator(options, family));
+  }
+  bool next() override {
+    if (!started_) {
+      ascending_ ? rows_->SeekToFirst() : rows_->SeekToLast();
+      started_ = true;
+    } else {
+      ascending_ ? rows_->Next() : rows_->Prev();
+    }
+    return rows_->Valid();
+  }
+  BytesView key() const override { return view(rows_->key()); }
+  BytesView value() const override { return view(rows_->value()); }
+
+ private:
+  std::optional<Bytes> from_, to_;
+  rocksdb::Slice lower_, upper_;
+  bool ascending_, started_ = false;
+  std::unique_ptr<rocksdb::Iterator> rows_;
+};
+
+class Rows final : public Checkpoint {
+ public:
+  Rows(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, std::string directory)
+      : db_(db), family_(family), directory_(std::move(directory)) {}
+  bool may_have_rows() const override { return has_rows_.load(std::memory_order_acquire); }
+  void set_has_rows(bool yes) { has_rows_.store(yes, std::memory_order_release); }
+  Result<bool> get(BytesView key, std::string& value) override {
+    auto status = db_->Get(rocksdb::ReadOptions(), family_, slice(key), &value);
+    if (status.IsNotFound()) return false;
+    if (!status.ok()) return storage_error(directory_, status);
+    return true;
+  }
+  std::unique_ptr<RowIterator> scan(std::optional<Bytes> from, std::optional<Bytes> to, bool ascending) override {
+    return std::make_unique<Scan>(db_, family_, std::move(from), std::move(to), ascending);
+  }
+  rocksdb::ColumnFamilyHandle* family() const { return family_; }
+
+ private:
+  rocksdb::DB* db_;
+  rocksdb::ColumnFamilyHandle* family_;
+  std::string directory_;
+  std::atomic<bool> has_rows_{false};
+};
+
+}  // namespace
+
+struct TaskDatabase::Content {
+  std::string directory;
+  Env& env;
+  std::shared_ptr<DatabaseMemory> memory;
+  std::unique_ptr<rocksdb::DB> db;
+  std::vector<rocksdb::ColumnFamilyHandle*> handles;
+  rocksdb::ColumnFamilyHandle* positions = nullptr;
+  std::vector<std::string> names;
+  std::vector<std::unique_ptr<Rows>> rows;
+  std::vector<std::optional<StorePosition>> at;
+
+  ~Content() {
+    for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
+    if (db) db->Close();
+  }
+};
+
+TaskDatabase::TaskDatabase(std::unique_ptr<Content> content) : content_(std::move(content)) {}
+TaskDatabase::~TaskDatabase() = default;
+Checkpoint* TaskDatabase::rows(std::size_t index) { return content_->rows[index].get(); }
+std::optional<StorePosition> TaskDatabase::position(std::size_t index) const { return content_->at[index]; }
+
+Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::string& directory,
+                                                         const std::vector<std::string>& stores,
+                                                         std::shared_ptr<DatabaseMemory> memory) {
+  MR_TRY(env.files().make_directories(directory));
+  rocksdb::DBOptions options = database_options(*memory);
+  std::vector<std::string> there;
+  rocksdb::DB::ListColumnFamilies(options, directory, &there).PermitUncheckedError();  // not there yet: none
+  for (const std::string& name : there) {
+    if (name == rocksdb::kDefaultColumnFamilyName || name == positions_family) continue;
+    if (std::find(stores.begin(), stores.end(), name) == stores.end())
+      return Error(ErrorCode::invalid_config, "state directory " + directory + " holds store \"" + name +
+                                                  "\", which the topology does not have: the topology changed under its name. Use "
+                                                  "another application id, or delete the directory (its state comes back from the changelog)");
+  }
+  std::vector<rocksdb::ColumnFamilyDescriptor> families;
+  const auto of_family = family_options(*memory);
+  families.emplace_back(rocksdb::kDefaultColumnFamilyName, of_family);
+  families.emplace_back(positions_family, of_family);
+  for (const std::string& name : stores) families.emplace_back(name, of_family);
+  auto content = std::unique_ptr<Content>(new Content{directory, env, std::move(memory), nullptr, {}, nullptr, stores, {}, {}});
+  rocksdb::DB* db = nullptr;
+  auto status = rocksdb::DB::Open(options, directory, families, &content->handles, &db);
+  if (!status.ok()) return storage_error(directory, status);
+  content->db.reset(db);
+  content->positions = content->handles[1];
+  for (std::size_t i = 0; i < stores.size(); ++i) {
+    content->rows.push_back(std::make_unique<Rows>(db, content->handles[i + 2], directory + "/" + stores[i]));
+    std::string bytes;
+    auto found = db->Get(rocksdb::ReadOptions(), content->positions, stores[i], &bytes);
+    if (!found.ok() && !found.IsNotFound()) return storage_error(directory, found);
+    content->at.emplace_back();
+    if (found.IsNotFound()) continue;
+    MR_ASSIGN(content->at.back(), decode_position(bytes));
+    content->rows.back()->set_has_rows(true);
+  }
+  return std::unique_ptr<TaskDatabase>(new TaskDatabase(std::move(content)));
+}
+
+Result<> TaskDatabase::write(const std::vector<Update>& updates) {
+  Content& c = *content_;
+  rocksdb::WriteBatch batch;
+  for (const Update& u : updates) {
+    auto* family = c.rows[u.store]->family();
+    if (!u.rows.expired_below.empty()) batch.DeleteRange(family, rocksdb::Slice(), slice(u.rows.expired_below));
+    for (const auto& row : u.rows.rows) {
+      if (!u.rows.expired_below.empty() && row.key < u.rows.expired_below) continue;
+      row.deleted ? batch.Delete(family, slice(row.key)) : batch.Put(family, slice(row.key), slice(row.value));
+    }
+    batch.Put(c.positions, c.names[u.store], encode(u.rows.position));
+  }
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  c.env.fault_point("checkpoint.write.before");
+  auto status = c.db->Write(options, &batch);
+  if (!status.ok()) return storage_error(c.directory, status);
+  c.env.fault_point("checkpoint.flush.before");
+  status = c.db->Flush(rocksdb::FlushOptions(), c.handles);
+  if (!status.ok()) return storage_error(c.directory, status);
+  c.env.fault_point("checkpoint.flush.after");
+  for (const Update& u : updates) {
+    c.at[u.store] = u.rows.position;
+    c.rows[u.store]->set_has_rows(true);
+  }
+  return {};
+}
+
+Result<> TaskDatabase::clear(std::size_t index) {
+  Content& c = *content_;
+  rocksdb::WriteBatch batch;
+  auto* family = c.rows[index]->family();
+  // There is no "delete all": up to the last key, and that key.
+  std::unique_ptr<rocksdb::Iterator> rows(c.db->NewIterator(rocksdb::ReadOptions(), family));
+  rows->SeekToLast();
+  if (rows->Valid()) {
+    batch.DeleteRange(family, rocksdb::Slice(), rows->key());
+    batch.Delete(family, rows->key());
+  }
+  batch.Delete(c.positions, c.names[index]);
+  rocksdb::WriteOptions options;
+  options.disableWAL = true;
+  auto status = c.db->Write(options, &batch);
+  if (status.ok()) status = c.db->Flush(rocksdb::FlushOptions(), c.handles);
+  if (!status.ok()) return storage_error(c.directory, status);
+  c.at[index].reset();
+  c.rows[index]->set_has_rows(false);
+  return {};
+}
+
+}  // namespace millrace

@@ -1,0 +1,52 @@
+// TaskDatabase: one task's checkpoint on disk: a RocksDB with a column family per store and one for positions.
+//
+// RocksDB's own write-ahead log is off: the changelog is the log. Rows and the position that describes them are one WriteBatch, flushed
+// atomically over all column families, so that a crash leaves the checkpoint before or after, never between.
+// Format: docs/formats/checkpoint.md.
+#pragma once
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "millrace/base/env.h"
+#include "millrace/statestore/changelog.h"
+#include "millrace/statestore/checkpoint_rows.h"
+
+namespace millrace {
+
+struct DatabaseMemory;  // block cache and write buffers that all databases of the process share
+
+// `bytes`: block cache and write buffers together.
+std::shared_ptr<DatabaseMemory> make_database_memory(std::size_t bytes);
+
+// Threads: rows may be read by one thread while another writes a checkpoint.
+class TaskDatabase {
+ public:
+  // Opens or makes the database in `directory` with a column family for each of `stores`. Column families of other names are an error
+  // that lists them: the topology changed under its name. Errors: KAFKA_STORAGE_ERROR with RocksDB's reason and the path.
+  static Result<std::unique_ptr<TaskDatabase>> open(Env& env, const std::string& directory, const std::vector<std::string>& stores,
+                                                    std::shared_ptr<DatabaseMemory> memory);
+  ~TaskDatabase();
+
+  // Rows of store number `index` (in the order given to open). Owned by the database.
+  Checkpoint* rows(std::size_t index);
+  // Where the store's rows stand; none if it was never written.
+  std::optional<StorePosition> position(std::size_t index) const;
+
+  struct Update {
+    std::size_t store;
+    CheckpointRows rows;
+  };
+  // Writes all of it, or nothing, and makes it durable.
+  Result<> write(const std::vector<Update>& updates);
+  // Empties one store, position included: before a full restore.
+  Result<> clear(std::size_t index);
+
+ private:
+  struct Content;
+  explicit TaskDatabase(std::unique_ptr<Content> content);
+  std::unique_ptr<Content> content_;
+};
+
+}  // namespace millrace

@@ -1,0 +1,27 @@
+// TaskKeyValueStore: a task's timestamped key-value store, persistent (rows in a checkpoint) or in memory.
+#pragma once
+#include "millrace/statestore/task_store.h"
+
+namespace millrace {
+
+class TaskKeyValueStore final : public KeyValueStore {
+ public:
+  TaskKeyValueStore(const StoreSpec& spec, const StoreEnvironment& environment) : store_(spec, environment) {}
+  TaskStore& task_store() { return store_; }
+
+  const std::string& name() const override { return store_.spec().name; }
+  bool caches() const override { return store_.caches(); }
+  void set_flush_listener(FlushListener listener) override { store_.set_flush_listener(listener); }
+  void send_old_values() override { store_.send_old_values(); }
+  ValueAndTimestamp get(BytesView key) override { return store_.get(key); }
+  ValueAndTimestamp put(BytesView key, const void* value, Timestamp timestamp, const RecordContext& context) override {
+    return store_.put(key, value, timestamp, context);
+  }
+  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to, Order order) override;
+  std::unique_ptr<KeyValueIterator> prefix_scan(BytesView prefix) override;
+
+ private:
+  TaskStore store_;
+};
+
+}  // namespace millrace
