@@ -61,6 +61,12 @@ class Recovery {
         changed = true;
       }
     }
+    for (const auto& name : names) {  // an index whose log never became .swap
+      if (!name.ends_with("index.swap")) continue;
+      if (files.exists(directory_ + "/" + name.substr(0, 20) + ".log.swap")) continue;
+      MR_TRY(files.remove(directory_ + "/" + name, "log.recovery.remove"));
+      changed = true;
+    }
     for (Offset base : offsets_of(names, ".log.swap")) {
       MR_TRY(finish_swap(base, names));
       changed = true;
@@ -84,6 +90,8 @@ class Recovery {
         if (!replaced && logs_.files().exists(path)) MR_TRY(logs_.files().remove(path, "log.recovery.remove"));
       }
     }
+    // The old ones are gone for good before the new one has its name: a restart never finds both.
+    MR_TRY(logs_.files().sync_directory(directory_, "log.recovery.directory"));
     return swap->rename(".swap", "", "log.recovery.swap");
   }
 
