@@ -20,6 +20,7 @@ struct Failure {
 
 DriverOptions driver_options(const Json& the_case) {
   DriverOptions options;
+  options.config["processing.guarantee"] = "at_least_once";  // Kafka's default, and the cases'
   for (auto& [key, value] : the_case.at("config").items()) {
     if (key == "wall_clock_start_ms") {
       options.wall_clock = {value.get<std::int64_t>()};
