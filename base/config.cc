@@ -70,7 +70,8 @@ bool fits_rule(const ConfigKey& key, const std::string& value) {
   if (key.type == ConfigType::list) {
     std::vector<std::string> entries = split(value);
     if (entries.empty()) return !key.valid.non_empty;
-    return std::all_of(entries.begin(), entries.end(), [&](const std::string& e) { return is_one_of(key.valid.words, e); });
+    return std::all_of(entries.begin(), entries.end(),
+                       [&](const std::string& e) { return is_one_of(key.valid.words, e); });
   }
   return is_one_of(key.valid.words, value) && !(key.valid.non_empty && value.empty());
 }
@@ -85,9 +86,12 @@ std::string expectation(const ConfigKey& key) {
 std::string escaped_for_table(std::string_view text) {
   std::string out;
   for (char c : text) {
-    if (c == '|') out += "\\|";
-    else if (c == '\n') out += ' ';
-    else out += c;
+    if (c == '|')
+      out += "\\|";
+    else if (c == '\n')
+      out += ' ';
+    else
+      out += c;
   }
   return out;
 }
@@ -121,7 +125,8 @@ ValidValues one_of(std::initializer_list<std::string_view> words) {
 }
 ValidValues not_empty() { return {.words = {}, .non_empty = true}; }
 
-ConfigTable::ConfigTable(std::string title, std::vector<ConfigKey> keys) : title_(std::move(title)), keys_(std::move(keys)) {
+ConfigTable::ConfigTable(std::string title, std::vector<ConfigKey> keys)
+    : title_(std::move(title)), keys_(std::move(keys)) {
   std::sort(keys_.begin(), keys_.end(), [](const ConfigKey& a, const ConfigKey& b) { return a.name < b.name; });
   for (std::size_t i = 0; i < keys_.size(); ++i) {
     MR_ASSERT(i == 0 || keys_[i - 1].name != keys_[i].name, "a configuration key is declared twice");
@@ -131,7 +136,8 @@ ConfigTable::ConfigTable(std::string title, std::vector<ConfigKey> keys) : title
 }
 
 const ConfigKey* ConfigTable::find(std::string_view name) const {
-  auto at = std::lower_bound(keys_.begin(), keys_.end(), name, [](const ConfigKey& key, std::string_view n) { return key.name < n; });
+  auto at = std::lower_bound(keys_.begin(), keys_.end(), name,
+                             [](const ConfigKey& key, std::string_view n) { return key.name < n; });
   return at != keys_.end() && at->name == name ? &*at : nullptr;
 }
 
@@ -180,12 +186,15 @@ Result<Config> Config::parse(const ConfigTable& table, const ConfigValues& value
 const std::string& Config::text(std::string_view name, std::initializer_list<ConfigType> types) const {
   const ConfigKey* key = table_->find(name);
   MR_ASSERT(key, "asked for a configuration key that its table does not have");
-  MR_ASSERT(std::find(types.begin(), types.end(), key->type) != types.end(), "asked for a configuration value as another type");
+  MR_ASSERT(std::find(types.begin(), types.end(), key->type) != types.end(),
+            "asked for a configuration value as another type");
   auto set = values_.find(key->name);
   return set != values_.end() ? set->second : key->initial;
 }
 
-bool Config::boolean(std::string_view name) const { return lower(trimmed(text(name, {ConfigType::boolean}))) == "true"; }
+bool Config::boolean(std::string_view name) const {
+  return lower(trimmed(text(name, {ConfigType::boolean}))) == "true";
+}
 
 std::int64_t Config::integer(std::string_view name) const {
   std::int64_t n = 0;

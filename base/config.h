@@ -1,12 +1,15 @@
-// Configuration: tables of Kafka's keys, each with type, default, valid values and documentation, and values checked against them.
+// Configuration: tables of Kafka's keys, each with type, default, valid values and documentation, and values checked
+// against them.
 //
-// A layer declares one table; text from programs, files and the command line becomes a Config or a ConfigError that says key, value and
-// what is valid. docs/configuration.md is written from the tables.
+// A layer declares one table; text from programs, files and the command line becomes a Config or a ConfigError that
+// says key, value and what is valid. docs/configuration.md is written from the tables.
 //
 //   inline const ConfigTable& topic_configs() {
 //     static const ConfigTable table("Topics", {
-//       {.name = "cleanup.policy", .type = ConfigType::list, .initial = "delete", .valid = one_of({"delete", "compact"}), .doc = "…"},
-//       {.name = "retention.ms", .type = ConfigType::duration_ms, .initial = "604800000", .valid = at_least(-1), .doc = "…"}});
+//       {.name = "cleanup.policy", .type = ConfigType::list, .initial = "delete", .valid = one_of({"delete",
+//       "compact"}), .doc = "…"},
+//       {.name = "retention.ms", .type = ConfigType::duration_ms, .initial = "604800000", .valid = at_least(-1), .doc =
+//       "…"}});
 //     return table;
 //   }
 //   Config config(topic_configs(), {{"retention.ms", "1000"}});
@@ -32,18 +35,19 @@ class ConfigError : public std::runtime_error {
 };
 
 enum class ConfigType : std::uint8_t {
-  boolean,      // true or false, in any case, as Kafka's
-  integer,      // 64 bits
+  boolean,  // true or false, in any case, as Kafka's
+  integer,  // 64 bits
   real,
   duration_ms,  // an integer of milliseconds
   size_bytes,   // an integer of bytes
   string,
-  list,         // strings separated by commas, blanks around them dropped; an empty text is an empty list
+  list,  // strings separated by commas, blanks around them dropped; an empty text is an empty list
 };
 // "boolean", "int", "double", "duration (ms)", "size (bytes)", "string", "list".
 std::string_view name_of(ConfigType type);
 
-// Which values are valid beyond the type. Numbers: a range, both ends included. Strings and each entry of a list: one of `words`.
+// Which values are valid beyond the type. Numbers: a range, both ends included. Strings and each entry of a list: one
+// of `words`.
 struct ValidValues {
   double lowest = -1e300;
   double highest = 1e300;
@@ -64,8 +68,8 @@ struct ConfigKey {
   std::string initial;    // the default, as text
   bool required = false;  // has no default: must be given
   ValidValues valid;
-  std::string doc;        // sentences, in Markdown
-  std::string kafka;      // empty: Kafka's key with Kafka's default; else in what way ours differs ("Kafka's default is 1")
+  std::string doc;    // sentences, in Markdown
+  std::string kafka;  // empty: Kafka's key with Kafka's default; else in what way ours differs ("Kafka's default is 1")
 };
 
 using ConfigValues = std::map<std::string, std::string>;
@@ -73,7 +77,8 @@ using ConfigValues = std::map<std::string, std::string>;
 // A set of keys. Immutable once built. Threads: any.
 class ConfigTable {
  public:
-  // `title` heads the table's section in docs/configuration.md. A key twice, or a default that its own rule refuses, is our mistake: aborts.
+  // `title` heads the table's section in docs/configuration.md. A key twice, or a default that its own rule refuses, is
+  // our mistake: aborts.
   ConfigTable(std::string title, std::vector<ConfigKey> keys);
   const std::string& title() const { return title_; }
   const std::vector<ConfigKey>& keys() const { return keys_; }
@@ -94,7 +99,8 @@ class ConfigTable {
 // Values, checked, with the defaults for what was not given. Copyable. Threads: reads from any.
 class Config {
  public:
-  // Throws ConfigError for an unknown key, a value that its rule refuses, or a required key that is missing. `table` must outlive it.
+  // Throws ConfigError for an unknown key, a value that its rule refuses, or a required key that is missing. `table`
+  // must outlive it.
   Config(const ConfigTable& table, const ConfigValues& values);
   // The same, as INVALID_CONFIG: for what comes over the wire or from a file that others wrote.
   static Result<Config> parse(const ConfigTable& table, const ConfigValues& values);
@@ -119,15 +125,15 @@ class Config {
   ConfigValues values_;
 };
 
-// Kafka's .properties syntax: "key=value", "key: value" or "key value" a line, '#' or '!' comments, a backslash at the end of a line joins
-// the next, escapes \t \n \r \f \\ \uXXXX. A key twice: the last wins, as in Java.
-// Error: INVALID_CONFIG with the line's number for a malformed \u escape.
-// Source: java.util.Properties.load.
+// Kafka's .properties syntax: "key=value", "key: value" or "key value" a line, '#' or '!' comments, a backslash at the
+// end of a line joins the next, escapes \t \n \r \f \\ \uXXXX. A key twice: the last wins, as in Java. Error:
+// INVALID_CONFIG with the line's number for a malformed \u escape. Source: java.util.Properties.load.
 Result<ConfigValues> parse_properties(std::string_view text);
 
 // How many insertions, removals, replacements and swaps of neighbours turn `a` into `b`.
 int edit_distance(std::string_view a, std::string_view b);
-// The entry of `known` that `name` was most likely meant to be: at most a third of its letters away. Empty if there is none.
+// The entry of `known` that `name` was most likely meant to be: at most a third of its letters away. Empty if there is
+// none.
 std::string nearest_name(std::string_view name, const std::vector<std::string>& known);
 
 }  // namespace millrace

@@ -1,10 +1,13 @@
-// The real Env: POSIX files, the system's clocks and randomness, oneTBB (or plain threads, when built with MILLRACE_PLAIN_THREADS).
+// The real Env: POSIX files, the system's clocks and randomness, oneTBB (or plain threads, when built with
+// MILLRACE_PLAIN_THREADS).
 //
-// It can hurt itself for tests of crash safety; both variables are read once, at the first use, and cost one predicted branch an
-// operation when unset:
-//   MILLRACE_FAULT=log.segment.sync:before:3   kill this process (SIGKILL) the third time that the site is passed, before (or
+// It can hurt itself for tests of crash safety; both variables are read once, at the first use, and cost one predicted
+// branch an operation when unset:
+//   MILLRACE_FAULT=log.segment.sync:before:3   kill this process (SIGKILL) the third time that the site is passed,
+//   before (or
 //                                              `after`) its operation
-//   MILLRACE_FAULT_LOG=path                    write "site passes" lines to `path` when the process exits, so that a kill test can
+//   MILLRACE_FAULT_LOG=path                    write "site passes" lines to `path` when the process exits, so that a
+//   kill test can
 //                                              enumerate what there is to kill at
 #pragma once
 #include "millrace/base/env.h"

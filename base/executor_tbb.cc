@@ -12,9 +12,9 @@
 namespace millrace {
 namespace {
 
-// TBB gives all arenas together one thread less than there are cores, counting the caller as one. Our callers only enqueue, so an
-// arena of n workers would get n-1. The limit is process-wide and the smallest one set wins: set once, high enough; each arena is
-// bounded by its own concurrency.
+// TBB gives all arenas together one thread less than there are cores, counting the caller as one. Our callers only
+// enqueue, so an arena of n workers would get n-1. The limit is process-wide and the smallest one set wins: set once,
+// high enough; each arena is bounded by its own concurrency.
 void raise_worker_limit() {
   static auto* limit = new tbb::global_control(tbb::global_control::max_allowed_parallelism, 257);
   (void)limit;

@@ -1,4 +1,5 @@
-// An Executor of plain threads, whose jobs may block: for I/O, and for everything under ThreadSanitizer. Not for use outside base/.
+// An Executor of plain threads, whose jobs may block: for I/O, and for everything under ThreadSanitizer. Not for use
+// outside base/.
 #pragma once
 #include <memory>
 #include <string_view>

@@ -24,10 +24,12 @@ void read_fault_environment();
 class FaultPass {
  public:
   explicit FaultPass(std::string_view site) : site_(site) {
-    if (faults_enabled) [[unlikely]] enter();
+    if (faults_enabled) [[unlikely]]
+      enter();
   }
   ~FaultPass() {
-    if (faults_enabled) [[unlikely]] leave();
+    if (faults_enabled) [[unlikely]]
+      leave();
   }
   FaultPass(const FaultPass&) = delete;
   FaultPass& operator=(const FaultPass&) = delete;

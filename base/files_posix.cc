@@ -53,7 +53,8 @@ int write_all(int fd, std::span<iovec> parts, std::uint64_t offset) {
       parts = parts.subspan(1);
       continue;
     }
-    ssize_t n = ::pwritev(fd, parts.data(), static_cast<int>(std::min(parts.size(), most_parts)), static_cast<off_t>(offset));
+    ssize_t n =
+        ::pwritev(fd, parts.data(), static_cast<int>(std::min(parts.size(), most_parts)), static_cast<off_t>(offset));
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return errno;
     if (n == 0) return EIO;
@@ -250,7 +251,8 @@ class PosixFiles : public FileSystem {
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override {
     Descriptor fd = open_descriptor(path, O_RDWR | O_CREAT);
     if (!fd) return failed("cannot open lock file", path, errno);
-    // flock, not fcntl: it excludes a second holder within this process too, and closing another descriptor does not drop it.
+    // flock, not fcntl: it excludes a second holder within this process too, and closing another descriptor does not
+    // drop it.
     if (::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) {
       if (errno != EWOULDBLOCK) return failed("cannot lock", path, errno);
       return Error(ErrorCode::kafka_storage_error, path + " is held by " + holder_of(fd.get()));

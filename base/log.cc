@@ -57,12 +57,18 @@ void append_quoted(std::string& out, std::string_view value) {
   out += '"';
   for (char c : value) {
     auto byte = static_cast<unsigned char>(c);
-    if (c == '"' || c == '\\') (out += '\\') += c;
-    else if (c == '\n') out += "\\n";
-    else if (c == '\r') out += "\\r";
-    else if (c == '\t') out += "\\t";
-    else if (byte < ' ' || byte == 0x7f) ((out += "\\x") += hex[byte >> 4]) += hex[byte & 15];
-    else out += c;
+    if (c == '"' || c == '\\')
+      (out += '\\') += c;
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '\r')
+      out += "\\r";
+    else if (c == '\t')
+      out += "\\t";
+    else if (byte < ' ' || byte == 0x7f)
+      ((out += "\\x") += hex[byte >> 4]) += hex[byte & 15];
+    else
+      out += c;
   }
   out += '"';
 }
@@ -86,8 +92,10 @@ std::string format_log(std::string_view message, std::initializer_list<LogField>
   std::string line(message);
   for (const LogField& field : fields) {
     ((line += ' ') += field.name()) += '=';
-    if (needs_quotes(field.value())) append_quoted(line, field.value());
-    else line += field.value();
+    if (needs_quotes(field.value()))
+      append_quoted(line, field.value());
+    else
+      line += field.value();
   }
   return line;
 }

@@ -1,10 +1,12 @@
 // Metrics by Kafka's group, name and tags: counters, gauges, histograms; read as a list or as Prometheus text.
 //
-// Cheap where they are written: an owner (a task, a partition, a client) asks for a cell of its own and adds to it without a lock or a
-// locked instruction; cells of one metric are folded when somebody reads. What an owner that is gone has counted stays counted.
+// Cheap where they are written: an owner (a task, a partition, a client) asks for a cell of its own and adds to it
+// without a lock or a locked instruction; cells of one metric are folded when somebody reads. What an owner that is
+// gone has counted stays counted.
 //
-//   Counter records = metrics.counter({.group = "stream-task-metrics", .name = "process-total", .tags = {{"task-id", "0_1"}}});
-//   records.add(batch_size);                                                     // once a batch, not a record
+//   Counter records = metrics.counter({.group = "stream-task-metrics", .name = "process-total", .tags = {{"task-id",
+//   "0_1"}}}); records.add(batch_size);                                                     // once a batch, not a
+//   record
 //
 // (Shared atomics were the alternative: 5 ns and more an increment, and cache lines bouncing between workers.)
 #pragma once
@@ -52,8 +54,9 @@ class Gauge {
   std::shared_ptr<std::atomic<double>> cell_;
 };
 
-// A gauge that is asked when read. Destruction takes it away, after which its function isn't called any more. Threads: the function is
-// called from readers' threads, under the registry's lock: it must be quick and must not use the registry.
+// A gauge that is asked when read. Destruction takes it away, after which its function isn't called any more. Threads:
+// the function is called from readers' threads, under the registry's lock: it must be quick and must not use the
+// registry.
 class CallbackGauge {
  public:
   CallbackGauge() = default;
@@ -67,8 +70,8 @@ class CallbackGauge {
   class Metrics* metrics_ = nullptr;
 };
 
-// How values are distributed, in log-linear buckets: eight a power of two, so that a quantile is at most 12.5 % too high. Negative
-// values count as 0. (As HdrHistogram with one significant digit.)
+// How values are distributed, in log-linear buckets: eight a power of two, so that a quantile is at most 12.5 % too
+// high. Negative values count as 0. (As HdrHistogram with one significant digit.)
 class HistogramSnapshot {
  public:
   static constexpr int bucket_count = 61 * 8;
@@ -112,7 +115,7 @@ enum class MetricKind : std::uint8_t { counter, gauge, histogram };
 struct MetricValue {
   MetricName name;
   MetricKind kind = MetricKind::gauge;
-  double value = 0;  // a histogram's is its mean
+  double value = 0;                                    // a histogram's is its mean
   std::shared_ptr<const HistogramSnapshot> histogram;  // null for counters and gauges
 };
 
@@ -134,8 +137,8 @@ class Metrics {
   std::vector<MetricValue> read() const;
   // The value of one; 0 if there is none.
   double value_of(const MetricName& name) const;
-  // Prometheus' text format 0.0.4: millrace_<group>_<name>{tags}, other characters than letters, digits and '_' become '_'.
-  // Source: https://prometheus.io/docs/instrumenting/exposition_formats/
+  // Prometheus' text format 0.0.4: millrace_<group>_<name>{tags}, other characters than letters, digits and '_' become
+  // '_'. Source: https://prometheus.io/docs/instrumenting/exposition_formats/
   std::string prometheus_text() const;
 
  private:

@@ -1,4 +1,5 @@
-// Prometheus' text format; see base/metrics.h. Written here: it is forty lines, and the library would be a dependency of every program.
+// Prometheus' text format; see base/metrics.h. Written here: it is forty lines, and the library would be a dependency
+// of every program.
 #include <charconv>
 #include <cmath>
 
@@ -21,10 +22,14 @@ std::string prometheus_name(std::string_view text) {
 std::string escaped(std::string_view text, bool quotes) {
   std::string out;
   for (char c : text) {
-    if (c == '\\') out += "\\\\";
-    else if (c == '\n') out += "\\n";
-    else if (c == '"' && quotes) out += "\\\"";
-    else out += c;
+    if (c == '\\')
+      out += "\\\\";
+    else if (c == '\n')
+      out += "\\n";
+    else if (c == '"' && quotes)
+      out += "\\\"";
+    else
+      out += c;
   }
   return out;
 }
@@ -39,7 +44,8 @@ std::string number(double value) {
 // "{a="1",b="2"}", or nothing; `le` is a histogram bucket's bound.
 std::string labels(const std::map<std::string, std::string>& tags, const std::string& le = "") {
   std::string out;
-  for (const auto& [name, value] : tags) out += (out.empty() ? "" : ",") + prometheus_name(name) + "=\"" + escaped(value, true) + "\"";
+  for (const auto& [name, value] : tags)
+    out += (out.empty() ? "" : ",") + prometheus_name(name) + "=\"" + escaped(value, true) + "\"";
   if (!le.empty()) out += (out.empty() ? "" : ",") + ("le=\"" + le + "\"");
   return out.empty() ? "" : "{" + out + "}";
 }
@@ -69,8 +75,10 @@ std::string Metrics::prometheus_text() const {
       out += "# TYPE " + name + " " + std::string(kind_names[static_cast<std::size_t>(metric.kind)]) + "\n";
       last = name;
     }
-    if (metric.histogram) append_histogram(out, name, metric);
-    else out += name + labels(metric.name.tags) + " " + number(metric.value) + "\n";
+    if (metric.histogram)
+      append_histogram(out, name, metric);
+    else
+      out += name + labels(metric.name.tags) + " " + number(metric.value) + "\n";
   }
   return out;
 }

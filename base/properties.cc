@@ -30,7 +30,10 @@ bool four_hex_digits(std::string_view text, std::uint32_t& n) {
   n = 0;
   if (text.size() < 4) return false;
   for (char c : text.substr(0, 4)) {
-    int digit = c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
+    int digit = c >= '0' && c <= '9'   ? c - '0'
+                : c >= 'a' && c <= 'f' ? c - 'a' + 10
+                : c >= 'A' && c <= 'F' ? c - 'A' + 10
+                                       : -1;
     if (digit < 0) return false;
     n = n * 16 + static_cast<std::uint32_t>(digit);
   }
@@ -61,8 +64,10 @@ class PropertyLines {
   std::string_view natural_line() {
     std::size_t end = rest_.find_first_of("\r\n");
     std::string_view line = rest_.substr(0, end);
-    if (end == std::string_view::npos) rest_ = {};
-    else rest_.remove_prefix(rest_.substr(end, 2) == "\r\n" ? end + 2 : end + 1);
+    if (end == std::string_view::npos)
+      rest_ = {};
+    else
+      rest_.remove_prefix(rest_.substr(end, 2) == "\r\n" ? end + 2 : end + 1);
     ++number_;
     while (!line.empty() && is_blank(line.front())) line.remove_prefix(1);
     return line;

@@ -210,6 +210,8 @@ class RecordBatchBuilder {
   // Writes the header and the CRC, compresses if asked, and returns the batch: valid until the next append() or clear(). May be
   // called again with another stamp. Precondition: !empty().
   BytesView seal(const Stamp& stamp, Compression compression = Compression::none);
+  // The uncompressed batch as it was sealed last. Valid until the next append() or clear().
+  BytesView sealed() const { return {buffer_.get(), size_}; }
 
  private:
   void append_with_headers(Timestamp timestamp, BytesView key, BytesView value, const Headers& headers);

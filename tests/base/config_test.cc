@@ -12,12 +12,23 @@ using ::testing::Pair;
 
 const ConfigTable& table() {
   static const ConfigTable it(
-      "Topics", {{.name = "retention.ms", .type = ConfigType::duration_ms, .initial = "604800000", .valid = at_least(-1), .doc = "How long."},
-                 {.name = "cleanup.policy", .type = ConfigType::list, .initial = "delete", .valid = one_of({"delete", "compact"})},
-                 {.name = "min.cleanable.dirty.ratio", .type = ConfigType::real, .initial = "0.5", .valid = between(0, 1)},
-                 {.name = "preallocate", .type = ConfigType::boolean, .initial = "false"},
-                 {.name = "segment.bytes", .type = ConfigType::size_bytes, .initial = "1073741824", .valid = at_least(14)},
-                 {.name = "compression.type", .initial = "producer", .valid = one_of({"producer", "zstd"}), .kafka = "Kafka has more."}});
+      "Topics",
+      {{.name = "retention.ms",
+        .type = ConfigType::duration_ms,
+        .initial = "604800000",
+        .valid = at_least(-1),
+        .doc = "How long."},
+       {.name = "cleanup.policy",
+        .type = ConfigType::list,
+        .initial = "delete",
+        .valid = one_of({"delete", "compact"})},
+       {.name = "min.cleanable.dirty.ratio", .type = ConfigType::real, .initial = "0.5", .valid = between(0, 1)},
+       {.name = "preallocate", .type = ConfigType::boolean, .initial = "false"},
+       {.name = "segment.bytes", .type = ConfigType::size_bytes, .initial = "1073741824", .valid = at_least(14)},
+       {.name = "compression.type",
+        .initial = "producer",
+        .valid = one_of({"producer", "zstd"}),
+        .kafka = "Kafka has more."}});
   return it;
 }
 
@@ -50,12 +61,14 @@ TEST(Config, gives_what_was_set) {
 }
 
 TEST(Config, an_unknown_key_is_refused_with_the_nearest_known_one) {
-  EXPECT_EQ(error_of({{"retension.ms", "1"}}), "there is no configuration key retension.ms; did you mean retention.ms?");
+  EXPECT_EQ(error_of({{"retension.ms", "1"}}),
+            "there is no configuration key retension.ms; did you mean retention.ms?");
   EXPECT_EQ(error_of({{"something.else", "1"}}), "there is no configuration key something.else");
 }
 
 TEST(Config, a_refused_value_is_named_with_what_is_valid) {
-  EXPECT_EQ(error_of({{"retention.ms", "7 days"}}), "retention.ms=7 days is not valid: expected duration (ms), at least -1");
+  EXPECT_EQ(error_of({{"retention.ms", "7 days"}}),
+            "retention.ms=7 days is not valid: expected duration (ms), at least -1");
   EXPECT_EQ(error_of({{"retention.ms", "-2"}}), "retention.ms=-2 is not valid: expected duration (ms), at least -1");
   EXPECT_EQ(error_of({{"segment.bytes", "1e6"}}), "segment.bytes=1e6 is not valid: expected size (bytes), at least 14");
   EXPECT_EQ(error_of({{"min.cleanable.dirty.ratio", "1.5"}}),
@@ -68,7 +81,8 @@ TEST(Config, a_refused_value_is_named_with_what_is_valid) {
 }
 
 TEST(Config, a_required_key_that_is_missing_is_refused) {
-  ConfigTable required("Streams", {{.name = "application.id", .required = true, .valid = not_empty(), .doc = "Names it."}});
+  ConfigTable required("Streams",
+                       {{.name = "application.id", .required = true, .valid = not_empty(), .doc = "Names it."}});
   EXPECT_THROW(Config(required, {}), ConfigError);
   EXPECT_THROW(Config(required, {{"application.id", ""}}), ConfigError);
   EXPECT_EQ(Config(required, {{"application.id", "a"}}).string("application.id"), "a");
@@ -84,15 +98,17 @@ TEST(ConfigTable, prints_a_row_a_key_in_order_of_names) {
   std::string text = table().markdown();
   EXPECT_THAT(text, HasSubstr("## Topics\n"));
   EXPECT_THAT(text, HasSubstr("| `retention.ms` | duration (ms) | `604800000` | at least -1 | How long. |\n"));
-  EXPECT_THAT(text, HasSubstr("| `compression.type` | string | `producer` | one of producer, zstd |  *Kafka has more.* |\n"));
+  EXPECT_THAT(text,
+              HasSubstr("| `compression.type` | string | `producer` | one of producer, zstd |  *Kafka has more.* |\n"));
   EXPECT_LT(text.find("cleanup.policy"), text.find("retention.ms"));
 }
 
 TEST(Properties, are_read_as_java_reads_them) {
-  auto values = parse_properties("# comment\n! another\n\n a=1\nb : two words \nc three\r\nd=x\\\n   y\nempty=\nbare\ne\\ f=\\u00e9\\t\\\\\n");
+  auto values = parse_properties(
+      "# comment\n! another\n\n a=1\nb : two words \nc three\r\nd=x\\\n   y\nempty=\nbare\ne\\ f=\\u00e9\\t\\\\\n");
   ASSERT_TRUE(values);
-  EXPECT_THAT(*values, ElementsAre(Pair("a", "1"), Pair("b", "two words "), Pair("bare", ""), Pair("c", "three"), Pair("d", "xy"),
-                                   Pair("e f", "\xc3\xa9\t\\"), Pair("empty", "")));
+  EXPECT_THAT(*values, ElementsAre(Pair("a", "1"), Pair("b", "two words "), Pair("bare", ""), Pair("c", "three"),
+                                   Pair("d", "xy"), Pair("e f", "\xc3\xa9\t\\"), Pair("empty", "")));
   EXPECT_EQ(parse_properties("a=1\na=2")->at("a"), "2");
   EXPECT_EQ(parse_properties("a=\\ud83d\\ude00")->at("a"), "\xf0\x9f\x98\x80");
 }

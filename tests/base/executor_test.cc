@@ -31,10 +31,12 @@ class Latch {
 class RealExecutor : public ::testing::TestWithParam<bool> {
  protected:
   std::unique_ptr<Executor> make(int concurrency) {
-    return GetParam() ? real_env().make_io_executor(concurrency, "test") : real_env().make_executor(concurrency, "test");
+    return GetParam() ? real_env().make_io_executor(concurrency, "test")
+                      : real_env().make_executor(concurrency, "test");
   }
 };
-INSTANTIATE_TEST_SUITE_P(Both, RealExecutor, ::testing::Bool(), [](const auto& info) { return info.param ? "io" : "workers"; });
+INSTANTIATE_TEST_SUITE_P(Both, RealExecutor, ::testing::Bool(),
+                         [](const auto& info) { return info.param ? "io" : "workers"; });
 
 TEST_P(RealExecutor, runs_every_job_before_drain_returns) {
   auto executor = make(2);

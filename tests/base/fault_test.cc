@@ -31,7 +31,8 @@ TEST(FaultOrder, is_a_site_a_side_and_a_number) {
   EXPECT_EQ(order.site, "log.segment.sync");
   EXPECT_TRUE(order.after);
   EXPECT_EQ(order.pass, 3);
-  for (const char* wrong : {"", "a", "a:before", "a:during:1", "a:before:0", "a:before:x", ":before:1", "a:before:1x"}) {
+  for (const char* wrong :
+       {"", "a", "a:before", "a:during:1", "a:before:0", "a:before:x", ":before:1", "a:before:1x"}) {
     EXPECT_FALSE(parse_fault_order(wrong, order)) << wrong;
   }
 }
@@ -88,9 +89,15 @@ TEST(FaultLog, lists_every_site_with_its_passes_when_the_process_exits) {
   in_child([&] {
     ::setenv("MILLRACE_FAULT_LOG", path.c_str(), 1);
     read_fault_environment();
-    { FaultPass pass("b"); }
-    { FaultPass pass("a"); }
-    { FaultPass pass("b"); }
+    {
+      FaultPass pass("b");
+    }
+    {
+      FaultPass pass("a");
+    }
+    {
+      FaultPass pass("b");
+    }
   });
   std::ifstream in(path);
   std::stringstream text;

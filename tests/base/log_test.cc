@@ -9,8 +9,9 @@ namespace {
 using ::testing::ElementsAre;
 
 TEST(Log, a_record_is_one_line_with_its_values_quoted_where_they_must_be) {
-  EXPECT_EQ(format_log("it moved", {{"topic", "a"}, {"offset", 42}, {"why", "two words"}, {"done", true}, {"none", ""}}),
-            "it moved topic=a offset=42 why=\"two words\" done=true none=\"\"");
+  EXPECT_EQ(
+      format_log("it moved", {{"topic", "a"}, {"offset", 42}, {"why", "two words"}, {"done", true}, {"none", ""}}),
+      "it moved topic=a offset=42 why=\"two words\" done=true none=\"\"");
   EXPECT_EQ(format_log("m", {{"k", "a\n\"b\"\\\x01"}}), "m k=\"a\\n\\\"b\\\"\\\\\\x01\"");
 }
 
@@ -33,7 +34,10 @@ TEST(Log, nothing_is_logged_at_level_off) {
 
 TEST(Log, a_capture_gives_back_the_level_and_the_outer_capture) {
   CapturedLog outer(LogLevel::warn);
-  { CapturedLog inner(LogLevel::debug); log_debug("inside"); }
+  {
+    CapturedLog inner(LogLevel::debug);
+    log_debug("inside");
+  }
   log_debug("dropped");
   log_warn("outside");
   EXPECT_THAT(outer.lines(), ElementsAre("WARN outside"));

@@ -5,7 +5,8 @@
 namespace millrace {
 namespace {
 
-const MetricName processed{.group = "stream-task-metrics", .name = "process-total", .tags = {{"task-id", "0_1"}}, .doc = "Records."};
+const MetricName processed{
+    .group = "stream-task-metrics", .name = "process-total", .tags = {{"task-id", "0_1"}}, .doc = "Records."};
 
 TEST(Counter, cells_of_one_metric_are_summed_and_outlive_their_owner) {
   Metrics metrics;
@@ -78,7 +79,8 @@ TEST(PrometheusText, has_a_head_a_metric_and_a_line_a_set_of_tags) {
   Metrics metrics;
   Counter a = metrics.counter(processed);
   a.add(3);
-  Counter b = metrics.counter({.group = "stream-task-metrics", .name = "process-total", .tags = {{"task-id", "x\"\\"}}});
+  Counter b =
+      metrics.counter({.group = "stream-task-metrics", .name = "process-total", .tags = {{"task-id", "x\"\\"}}});
   Gauge g = metrics.gauge({.group = "z", .name = "ratio"});
   g.set(0.5);
   EXPECT_EQ(metrics.prometheus_text(),

@@ -1,0 +1,57 @@
+// A CSV file as a source: read once, front to back, each row to the log exactly once, restarts included.
+#pragma once
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "millrace/base/env.h"
+#include "millrace/connectors/csv.h"
+#include "millrace/connectors/source.h"
+
+namespace millrace {
+
+// What becomes of a row: a record, nothing (the row is skipped), or an error that stops the source.
+using CsvRowFunction = std::function<Result<std::optional<ProducerRecord>>(const CsvRow&)>;
+
+struct CsvSourceOptions {
+  std::string application_id;
+  std::string file;  // plain or zstd-compressed; the position is kept under this text
+  CsvOptions csv = {};
+  std::uint64_t rows_per_transaction = 10'000;
+  Compression compression = Compression::none;
+};
+
+// Errors, beyond those of the log: INVALID_RECORD with file and row (ragged row, bad number, file replaced or truncated
+// since), INVALID_CONFIG for a column that the file doesn't have. A file that has grown is read on from where it was
+// left; a compressed one is decompressed up to there again.
+class CsvSource : public Source {
+ public:
+  // `env` and `client` must outlive it.
+  CsvSource(Env& env, LogClient& client, CsvSourceOptions options, CsvRowFunction function);
+  const std::string& name() const override { return name_; }
+  Result<> start() override;
+  Result<bool> read() override;
+  // Rows read and committed, skipped ones included: over all runs.
+  std::uint64_t rows() const { return committed_.row; }
+
+ private:
+  // Sends up to rows_per_transaction rows and the position; the count of rows read.
+  Result<std::uint64_t> send_rows();
+  Result<> send_row(const CsvRow& row);
+  Bytes key() const;
+
+  Env& env_;
+  LogClient& client_;
+  CsvSourceOptions options_;
+  CsvRowFunction function_;
+  std::string name_;
+  std::unique_ptr<Producer> producer_;
+  std::unique_ptr<CsvReader> reader_;  // null until started, and after an error
+  CsvPosition committed_;
+};
+
+// The record's value in the source offsets topic, and back. Error: INVALID_RECORD.
+Bytes encode_csv_position(const CsvPosition& position);
+Result<CsvPosition> decode_csv_position(BytesView text);
+
+}  // namespace millrace

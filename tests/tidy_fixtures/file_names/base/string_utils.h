@@ -1,0 +1,2 @@
+// A noun.
+#pragma once

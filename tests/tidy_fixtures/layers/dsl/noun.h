@@ -1,0 +1,3 @@
+// A noun.
+#pragma once
+#include "millrace/runtime/task.h"

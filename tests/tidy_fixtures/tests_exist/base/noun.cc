@@ -1,0 +1,1 @@
+int noun() { return 1; }

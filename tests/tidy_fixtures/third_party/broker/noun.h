@@ -1,0 +1,3 @@
+// A noun.
+#pragma once
+#include <tbb/task_arena.h>

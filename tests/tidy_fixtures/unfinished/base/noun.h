@@ -1,0 +1,3 @@
+// A noun.
+#pragma once
+// TODO: all of it.
