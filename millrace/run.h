@@ -20,7 +20,7 @@
 namespace millrace {
 
 // One more option of the program: `name` as on the command line ("--input"), required unless *into already holds something.
-struct Argument {
+struct ProgramArgument {
   std::string name, help;
   std::string* into = nullptr;
 };
@@ -55,7 +55,7 @@ class SourcesFunction {
 };
 
 struct RunOptions {
-  std::vector<Argument> arguments = {};
+  std::vector<ProgramArgument> arguments = {};
   // Files read once each, in the order written, each to its end, before the topology starts.
   SourcesFunction sources = {};
   // Kafka Streams' keys; the command line goes over them.
