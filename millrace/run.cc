@@ -1,4 +1,4 @@
-#include "millrace/millrace/run.h"
+#include "millrace/run.h"
 
 #include <unistd.h>
 
@@ -9,8 +9,8 @@
 
 #include "millrace/base/env_real.h"
 #include "millrace/connectors/csv_source.h"
-#include "millrace/millrace/client_factory.h"
-#include "millrace/millrace/signals.h"
+#include "millrace/client_factory.h"
+#include "millrace/signals.h"
 #include "millrace/runtime/streams.h"
 #include "millrace/runtime/streams_config.h"
 

@@ -14,8 +14,8 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/millrace/millrace.h"
-#include "millrace/millrace/sources.h"
+#include "millrace/dsl/streams_builder.h"
+#include "millrace/sources.h"
 
 namespace millrace {
 
