@@ -14,7 +14,8 @@ Fold fold_of(const Aggregation& how) { return {how.reduce, how.initial, how.fold
 
 struct AggregateTest : testing::Test {
   void start(Aggregation how, bool old_values) {
-    op = std::make_unique<Aggregate>(TableStore{.name = "store", .key = string_keys(), .sends_old_values = old_values}, fold_of(how));
+    op = std::make_unique<Aggregate>(TableStore{.name = "store", .key = string_keys(), .sends_old_values = old_values},
+                                     fold_of(how));
     op->add_child(&out);
     op->init(task);
   }
@@ -54,7 +55,9 @@ TEST_F(AggregateTest, takes_the_first_value_as_it_is_when_it_reduces) {
 }
 
 TEST_F(AggregateTest, deletes_the_row_where_the_aggregate_becomes_null) {
-  auto f = [](std::int64_t v, const std::int64_t* a) { return v < 0 ? std::optional<std::int64_t>() : v + (a ? *a : 100); };
+  auto f = [](std::int64_t v, const std::int64_t* a) {
+    return v < 0 ? std::optional<std::int64_t>() : v + (a ? *a : 100);
+  };
   start(aggregation<std::string, std::int64_t>("", std::optional<std::int64_t>(), f), false);
   feed(*op, "a", 1, 1);
   feed(*op, "a", -1, 2);
@@ -63,7 +66,8 @@ TEST_F(AggregateTest, deletes_the_row_where_the_aggregate_becomes_null) {
 }
 
 TEST_F(AggregateTest, changes_an_aggregate_in_place) {
-  start(aggregation<std::string, std::int64_t>("", std::int64_t{10}, [](std::int64_t v, std::int64_t& a) { a += v; }), false);
+  start(aggregation<std::string, std::int64_t>("", std::int64_t{10}, [](std::int64_t v, std::int64_t& a) { a += v; }),
+        false);
   feed(*op, "a", 1, 1);
   feed(*op, "a", 2, 2);
   EXPECT_THAT(out.got, ElementsAre("a=11<-@1", "a=13<-@2"));

@@ -65,7 +65,9 @@ class FakeKeyValueStore : public FakeRows<std::string, KeyValueStore> {
   ValueAndTimestamp put(BytesView key, const void* value, Timestamp timestamp, const RecordContext&) override {
     return write(std::string(key), value, timestamp);
   }
-  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView>, std::optional<BytesView>, Order) override { return {}; }
+  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView>, std::optional<BytesView>, Order) override {
+    return {};
+  }
   std::unique_ptr<KeyValueIterator> prefix_scan(BytesView) override { return {}; }
 };
 
@@ -75,12 +77,13 @@ class FakeWindowStore : public FakeRows<std::pair<std::string, Timestamp>, Windo
   Duration retention() const override { return 24h; }
   Duration window_size() const override { return 1s; }
   ValueAndTimestamp fetch(BytesView key, Timestamp start) override { return read({std::string(key), start}); }
-  ValueAndTimestamp put(BytesView key, const void* value, Timestamp start, Timestamp timestamp, const RecordContext&) override {
+  ValueAndTimestamp put(BytesView key, const void* value, Timestamp start, Timestamp timestamp,
+                        const RecordContext&) override {
     return write({std::string(key), start}, value, timestamp);
   }
   std::unique_ptr<WindowStoreIterator> fetch(BytesView, Timestamp, Timestamp, Order) override { return {}; }
-  std::unique_ptr<WindowStoreIterator> fetch_range(std::optional<BytesView>, std::optional<BytesView>, Timestamp, Timestamp,
-                                                   Order) override {
+  std::unique_ptr<WindowStoreIterator> fetch_range(std::optional<BytesView>, std::optional<BytesView>, Timestamp,
+                                                   Timestamp, Order) override {
     return {};
   }
 };
@@ -111,7 +114,8 @@ class Recorder : public Operator {
 inline const RecordContext a_context{.topic = "t"};
 // A record with a string key and a number, either of them null.
 struct Fed {
-  Fed(Operator& op, const std::string* key, const std::int64_t* value, std::int64_t timestamp, const std::int64_t* old = nullptr) {
+  Fed(Operator& op, const std::string* key, const std::int64_t* value, std::int64_t timestamp,
+      const std::int64_t* old = nullptr) {
     RecordRef r;
     r.key = key;
     r.value = value;
@@ -121,8 +125,8 @@ struct Fed {
     op.process(r);
   }
 };
-inline void feed(Operator& op, std::optional<std::string> key, std::optional<std::int64_t> value, std::int64_t timestamp,
-                 std::optional<std::int64_t> old = std::nullopt) {
+inline void feed(Operator& op, std::optional<std::string> key, std::optional<std::int64_t> value,
+                 std::int64_t timestamp, std::optional<std::int64_t> old = std::nullopt) {
   Fed(op, key ? &*key : nullptr, value ? &*value : nullptr, timestamp, old ? &*old : nullptr);
 }
 

@@ -22,7 +22,9 @@ TEST(KeyBytes, writes_other_keys_into_one_scratch) {
 }
 
 struct Refuses {
-  static Result<> write(int, Bytes&, const SerdeContext& c) { return Error(std::string(c.topic) + (c.is_key ? " key" : " value")); }
+  static Result<> write(int, Bytes&, const SerdeContext& c) {
+    return Error(std::string(c.topic) + (c.is_key ? " key" : " value"));
+  }
   static Result<int> read(BytesView) { return 0; }
 };
 constexpr Refuses refuses{};

@@ -13,7 +13,8 @@ using testing::ElementsAre;
 // left + right, or left alone
 Thunk sum() {
   return make_thunk(0, [](const void*, const RecordRef& r, const Out& out) {
-    std::int64_t v = *static_cast<const std::int64_t*>(r.value) + (r.other ? *static_cast<const std::int64_t*>(r.other) : 0);
+    std::int64_t v =
+        *static_cast<const std::int64_t*>(r.value) + (r.other ? *static_cast<const std::int64_t*>(r.other) : 0);
     out(with_value(r, &v));
   });
 }

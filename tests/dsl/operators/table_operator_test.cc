@@ -1,4 +1,5 @@
-// What TableOperator does for all tables: that the hot path of a count allocates nothing, and what a key that cannot be read back does.
+// What TableOperator does for all tables: that the hot path of a count allocates nothing, and what a key that cannot be
+// read back does.
 #include "millrace/dsl/operators/table_operator.h"
 
 #include <gtest/gtest.h>
@@ -100,7 +101,8 @@ TEST(TableOperator, stops_where_a_key_cannot_be_read_back) {
   TableStore store{.name = "store", .key = SerdeRef<std::string>(refuses)};
   Aggregate op(store, Fold{how.reduce, how.initial, how.fold});
   op.init(task);
-  EXPECT_THROW(task.rows.listener.on_flush(task.rows.listener.self, {.key = "a", .context = &a_context}), SerializationError);
+  EXPECT_THROW(task.rows.listener.on_flush(task.rows.listener.self, {.key = "a", .context = &a_context}),
+               SerializationError);
 }
 
 }  // namespace

@@ -11,7 +11,8 @@ using testing::ElementsAre;
 
 struct TableSourceTest : testing::Test {
   void start(bool is_kept, bool old_values) {
-    op = std::make_unique<TableSource>(TableStore{.name = "store", .key = string_keys(), .sends_old_values = old_values}, is_kept);
+    op = std::make_unique<TableSource>(
+        TableStore{.name = "store", .key = string_keys(), .sends_old_values = old_values}, is_kept);
     op->add_child(&out);
     op->init(task);
   }

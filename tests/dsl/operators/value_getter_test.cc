@@ -14,7 +14,8 @@ std::string asked(ValueGetter& getter, const void* key) {
   record.context = &a_context;
   getter.get(record, key, {&answer, [](void* a, ValueAndTimestamp v) {
                              *static_cast<std::string*>(a) =
-                                 v ? std::to_string(*static_cast<const std::int64_t*>(v.value)) + "@" + std::to_string(v.timestamp.ms)
+                                 v ? std::to_string(*static_cast<const std::int64_t*>(v.value)) + "@" +
+                                         std::to_string(v.timestamp.ms)
                                    : "none";
                            }});
   return answer;
@@ -26,7 +27,8 @@ TEST(ValueGetter, computes_through_tables_that_have_no_store) {
   ValueSource step;
   step.parent = base;
   step.thunk = make_thunk(0, [](const void*, const RecordRef& r, const Out& out) {
-    std::int64_t n = *static_cast<const std::int64_t*>(r.value) + static_cast<std::int64_t>(static_cast<const std::string*>(r.key)->size());
+    std::int64_t n = *static_cast<const std::int64_t*>(r.value) +
+                     static_cast<std::int64_t>(static_cast<const std::string*>(r.key)->size());
     out(with_value(r, n > 100 ? nullptr : &n));
   });
   FakeTask task;

@@ -15,8 +15,8 @@ class WindowRecorder : public Operator {
  public:
   void process(const RecordRef& r) override {
     const auto& w = *static_cast<const Windowed<std::string>*>(r.key);
-    got.push_back(w.key + "[" + std::to_string(w.window.start.ms) + "," + std::to_string(w.window.end.ms) +
-                  ")=" + std::to_string(*static_cast<const std::int64_t*>(r.value)) + "@" + std::to_string(r.timestamp.ms));
+    got.push_back(w.key + "[" + std::to_string(w.window.start.ms) + "," + std::to_string(w.window.end.ms) + ")=" +
+                  std::to_string(*static_cast<const std::int64_t*>(r.value)) + "@" + std::to_string(r.timestamp.ms));
   }
   std::vector<std::string> got;
 };
@@ -24,7 +24,9 @@ class WindowRecorder : public Operator {
 struct WindowAggregateTest : testing::Test {
   void start(TimeWindows windows) {
     Aggregation how = count_of<std::int64_t>("");
-    TableStore store{.name = "store", .key = string_keys(), .windowed = &windowed_key_type<std::string>,
+    TableStore store{.name = "store",
+                     .key = string_keys(),
+                     .windowed = &windowed_key_type<std::string>,
                      .window_size = windows.size.value};
     op = std::make_unique<WindowAggregate>(store, Fold{how.reduce, how.initial, how.fold}, windows);
     op->add_child(&out);
@@ -73,8 +75,9 @@ TEST_F(WindowAggregateTest, makes_the_windowed_key_of_a_flushed_update) {
   feed(*op, "a", 1, 14);
   EXPECT_THAT(out.got, ElementsAre());
   std::int64_t now = 1;
-  task.windows.listener.on_flush(task.windows.listener.self, {.key = "a", .window_start = {10}, .value = &now, .timestamp = {14},
-                                                              .context = &a_context});
+  task.windows.listener.on_flush(
+      task.windows.listener.self,
+      {.key = "a", .window_start = {10}, .value = &now, .timestamp = {14}, .context = &a_context});
   EXPECT_THAT(out.got, ElementsAre("a[10,20)=1@14"));
 }
 

@@ -37,9 +37,9 @@ struct Everything {
   std::map<std::string, double> by_name;
   std::vector<bool> bits;
   Event event;
-  static constexpr auto json = fields("yes", &Everything::yes, "big", &Everything::big, "bigger", &Everything::bigger, "real",
-                                      &Everything::real, "top", &Everything::top, "by_name", &Everything::by_name, "bits",
-                                      &Everything::bits, "event", &Everything::event);
+  static constexpr auto json = fields("yes", &Everything::yes, "big", &Everything::big, "bigger", &Everything::bigger,
+                                      "real", &Everything::real, "top", &Everything::top, "by_name",
+                                      &Everything::by_name, "bits", &Everything::bits, "event", &Everything::event);
 };
 
 template <class T>
