@@ -315,7 +315,7 @@ Bytes encode_end_transaction_marker(ControlType type, ProducerId id, ProducerEpo
   return Bytes(builder.seal(stamp));
 }
 
-Result<ControlType> decode_control(const RecordBatchView& batch) {
+Result<EndTransactionMarker> decode_end_transaction_marker(const RecordBatchView& batch) {
   auto corrupt = [&](std::string_view why) {
     return Error(ErrorCode::corrupt_message,
                  "batch at offset " + std::to_string(batch.base_offset()) + ": " + std::string(why));
@@ -330,7 +330,16 @@ Result<ControlType> decode_control(const RecordBatchView& batch) {
   auto type = key.number<std::int16_t>();
   if (!key.ok() || version < 0) return corrupt("a control record with a damaged key");
   if (type != 0 && type != 1) return corrupt("control record of type " + std::to_string(type));
-  return static_cast<ControlType>(type);
+  ByteReader value(record.value);
+  version = value.number<std::int16_t>();
+  auto coordinator_epoch = value.number<std::int32_t>();
+  if (!value.ok() || version < 0) return corrupt("a control record with a damaged value");
+  return EndTransactionMarker{static_cast<ControlType>(type), coordinator_epoch};
+}
+
+Result<ControlType> decode_control(const RecordBatchView& batch) {
+  MR_ASSIGN(auto marker, decode_end_transaction_marker(batch));
+  return marker.type;
 }
 
 }  // namespace millrace

@@ -258,5 +258,11 @@ Bytes encode_end_transaction_marker(ControlType type, ProducerId id, ProducerEpo
                                     Timestamp timestamp);
 // The marker's type. Error: CORRUPT_MESSAGE if the batch holds none.
 Result<ControlType> decode_control(const RecordBatchView& batch);
+struct EndTransactionMarker {
+  ControlType type;
+  std::int32_t coordinator_epoch;
+};
+// The whole marker. Error: CORRUPT_MESSAGE if the batch holds none.
+Result<EndTransactionMarker> decode_end_transaction_marker(const RecordBatchView& batch);
 
 }  // namespace millrace

@@ -7,8 +7,8 @@
 #include <string>
 
 #include "millrace/dsl/serde.h"
-#include "millrace/millrace/client_factory.h"
-#include "millrace/millrace/millrace.h"
+#include "millrace/client_factory.h"
+#include "millrace/millrace.h"
 #include "millrace/runtime/streams.h"
 
 namespace millrace {

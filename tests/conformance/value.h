@@ -8,7 +8,7 @@
 #include <string>
 #include <variant>
 
-#include "millrace/millrace/millrace.h"
+#include "millrace/millrace.h"
 
 namespace millrace::conformance {
 
