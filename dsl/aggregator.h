@@ -9,8 +9,9 @@ namespace millrace {
 
 // Whether F changes its last parameter, an A&, in place and returns nothing.
 template <class F, class K, class V, class A>
-inline constexpr bool in_place = !nullable<A> && (std::is_invocable_r_v<void, const F&, Argument<V>, plain<A>&> ||
-                                                  std::is_invocable_r_v<void, const F&, Argument<K>, Argument<V>, plain<A>&>);
+inline constexpr bool in_place =
+    !nullable<A> && (std::is_invocable_r_v<void, const F&, Argument<V>, plain<A>&> ||
+                     std::is_invocable_r_v<void, const F&, Argument<K>, Argument<V>, plain<A>&>);
 template <class F, class K, class V, class A>
 inline constexpr bool is_aggregator = shape<F, K, V, A>() != 0 || in_place<F, K, V, A>;
 
@@ -59,7 +60,8 @@ Aggregation reduction(std::string_view name, F f) {
 template <class K, class V, class A, class F>
 Aggregation aggregation(std::string_view name, const A& initial, F f) {
   Aggregation how{.prefix = "KSTREAM-AGGREGATE-", .name = name};
-  if (const void* at = address(initial)) how.initial = std::make_shared<const plain<A>>(*static_cast<const plain<A>*>(at));
+  if (const void* at = address(initial))
+    how.initial = std::make_shared<const plain<A>>(*static_cast<const plain<A>*>(at));
   how.fold = make_thunk(std::move(f), &fold_thunk<K, V, A, F>);
   return how;
 }

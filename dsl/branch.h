@@ -25,7 +25,8 @@ class Predicate {
   Thunk thunk;
 };
 
-// One branch of a split whose branches are made at run time. Without a name it is numbered; without a predicate it takes the rest.
+// One branch of a split whose branches are made at run time. Without a name it is numbered; without a predicate it
+// takes the rest.
 template <class K, class V>
 struct Branch {
   std::string name;
@@ -47,7 +48,8 @@ struct OtherwiseBranch {
   std::string name = {};
   OtherwiseBranch operator()(std::string n) const { return {std::move(n)}; }
 };
-// The last branch of a split, `otherwise` or `otherwise("name")`: what no predicate took. Without it the rest is dropped, as in Java.
+// The last branch of a split, `otherwise` or `otherwise("name")`: what no predicate took. Without it the rest is
+// dropped, as in Java.
 inline const OtherwiseBranch otherwise{};
 
 }  // namespace millrace

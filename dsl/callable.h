@@ -1,7 +1,8 @@
-// Callables: which shapes of lambda an operator takes, and the thunk that makes all of them one shape for the compiled core.
+// Callables: which shapes of lambda an operator takes, and the thunk that makes all of them one shape for the compiled
+// core.
 //
-// A lambda takes (value) or (key, value), joins and aggregations one more: (…, other). What may be null is `const T*` or
-// `const std::optional<T>&`; `const T*` is accepted everywhere. Lambdas are const: several tasks call one at once.
+// A lambda takes (value) or (key, value), joins and aggregations one more: (…, other). What may be null is `const T*`
+// or `const std::optional<T>&`; `const T*` is accepted everywhere. Lambdas are const: several tasks call one at once.
 #pragma once
 #include <memory>
 #include <optional>
@@ -145,17 +146,18 @@ template <class R>
 using element_t = typename element<R>::type;
 
 // One sentence for each way not to fit; for a lambda that fits nothing is instantiated.
-#define MILLRACE_SHAPE(operation, what)                                                                                        \
-  if constexpr (::millrace::shape<F, K, V>() == 0) {                                                                           \
-    constexpr bool plainly = ::millrace::shape<F, ::millrace::plain<K>, ::millrace::plain<V>>() != 0;                          \
-    constexpr bool changing = std::is_invocable_v<F&, ::millrace::Argument<V>> ||                                              \
-                              std::is_invocable_v<F&, ::millrace::Argument<K>, ::millrace::Argument<V>>;                       \
-    static_assert(!plainly, "millrace: " operation                                                                             \
-                            ": keys or values of this stream may be null: take const T* or const std::optional<T>&, or "       \
-                            "filter(not_null) first");                                                                         \
-    static_assert(!changing, "millrace: " operation                                                                            \
-                             ": a lambda that is `mutable` does not fit: several tasks call it at once");                      \
-    static_assert(plainly || changing, "millrace: " operation " takes a callable of the shape " what);                         \
+#define MILLRACE_SHAPE(operation, what)                                                                               \
+  if constexpr (::millrace::shape<F, K, V>() == 0) {                                                                  \
+    constexpr bool plainly = ::millrace::shape<F, ::millrace::plain<K>, ::millrace::plain<V>>() != 0;                 \
+    constexpr bool changing = std::is_invocable_v<F&, ::millrace::Argument<V>> ||                                     \
+                              std::is_invocable_v<F&, ::millrace::Argument<K>, ::millrace::Argument<V>>;              \
+    static_assert(!plainly,                                                                                           \
+                  "millrace: " operation                                                                              \
+                  ": keys or values of this stream may be null: take const T* or const std::optional<T>&, or "        \
+                  "filter(not_null) first");                                                                          \
+    static_assert(!changing,                                                                                          \
+                  "millrace: " operation ": a lambda that is `mutable` does not fit: several tasks call it at once"); \
+    static_assert(plainly || changing, "millrace: " operation " takes a callable of the shape " what);                \
   }
 
 }  // namespace millrace

@@ -1,4 +1,5 @@
-// GlobalKTable<K, V>: a whole topic as a table that every task can look up. It is filled before the topology starts, and only joins read it.
+// GlobalKTable<K, V>: a whole topic as a table that every task can look up. It is filled before the topology starts,
+// and only joins read it.
 #pragma once
 #include <utility>
 

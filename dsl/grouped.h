@@ -8,8 +8,8 @@
 
 namespace millrace {
 
-// From KStream::group_by and group_by_key. Records without key or value are dropped and counted; the aggregators get `const V&`. Each
-// aggregation has a store and a changelog, `.as` names them. Source: Kafka Streams' KGroupedStream.
+// From KStream::group_by and group_by_key. Records without key or value are dropped and counted; the aggregators get
+// `const V&`. Each aggregation has a store and a changelog, `.as` names them. Source: Kafka Streams' KGroupedStream.
 template <class K, class V>
 class KGroupedStream : public Handle<K, V> {
  public:
@@ -21,8 +21,8 @@ class KGroupedStream : public Handle<K, V> {
   KTable<K, N> count(AggregateOptions<K, N> o = {}) const {
     return make<N>(count_of<N>(o.name), o);
   }
-  // `f` takes (aggregate, value) and returns the new aggregate, of the stream's value type or its optional (nullopt deletes the row). The
-  // first value of a key is its first aggregate.
+  // `f` takes (aggregate, value) and returns the new aggregate, of the stream's value type or its optional (nullopt
+  // deletes the row). The first value of a key is its first aggregate.
   template <class F>
   auto reduce(F f, StoreOptions<K, Value> o = {}) const {
     using R = result_of<F, Value, Value, Value>;
@@ -30,8 +30,8 @@ class KGroupedStream : public Handle<K, V> {
                   "millrace: reduce takes a callable of the shape (aggregate, value) and returns the value's type");
     return make<R>(reduction<Value>(o.name, std::move(f)), o);
   }
-  // `f` takes (value, aggregate) or (key, value, aggregate): it returns the new aggregate, or changes an `A&` in place and returns
-  // nothing. A key starts from `initial`. With A a std::optional, nullopt deletes the row.
+  // `f` takes (value, aggregate) or (key, value, aggregate): it returns the new aggregate, or changes an `A&` in place
+  // and returns nothing. A key starts from `initial`. With A a std::optional, nullopt deletes the row.
   template <class A, class F>
   KTable<K, A> aggregate(A initial, F f, AggregateOptions<K, plain<A>> o = {}) const {
     static_assert(is_aggregator<F, K, Value, A>,

@@ -14,7 +14,7 @@ template <class K, class V>
 struct Handle {
   Graph* graph = nullptr;
   NodeId node = 0;
-  SerdeRef<plain<K>> key_serde = {};    // empty: none came along; Serde<K> is used
+  SerdeRef<plain<K>> key_serde = {};  // empty: none came along; Serde<K> is used
   SerdeRef<plain<V>> value_serde = {};
 };
 
@@ -23,7 +23,8 @@ struct Handle {
 template <>
 struct Serde<Unfit> : RuntimeSerde {};
 
-// Which serde: the option's, else the one that came along, else Serde<T>. Throws TopologyError for a type of runtime serdes with none.
+// Which serde: the option's, else the one that came along, else Serde<T>. Throws TopologyError for a type of runtime
+// serdes with none.
 template <class T>
 SerdeRef<T> pick(SerdeRef<T> option, SerdeRef<T> carried, std::string_view what) {
   if (option) return option;
@@ -62,8 +63,16 @@ Materialized materialized(const O& o, AnySerde key, AnySerde value) {
 
 template <class K, class V>
 TopicSpec topic_spec(const Topic<K, V>& topic, AnySerde key, AnySerde value) {
-  return {topic.name,  key,         value, &value_type_of<plain<K>>, &value_type_of<plain<V>>,
-          nullable<K>, nullable<V>, topic.options.partitions, topic.options.retention, topic.options.compact};
+  return {topic.name,
+          key,
+          value,
+          &value_type_of<plain<K>>,
+          &value_type_of<plain<V>>,
+          nullable<K>,
+          nullable<V>,
+          topic.options.partitions,
+          topic.options.retention,
+          topic.options.compact};
 }
 
 template <class K, class V>

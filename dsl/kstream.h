@@ -1,9 +1,10 @@
 // KStream<K, V>: a stream of records. K and V are std::optional where keys or values may be null.
 //
-// Every operator takes its lambda first and its options last, and returns a new stream; none changes the stream it is called on. A
-// lambda takes (value) or (key, value), as `const T&`, or `const T*` where null is possible; it may be called by several tasks at once.
-// Errors: a description that cannot be throws TopologyError, at the call or in StreamsBuilder::build; most do not compile.
-// Threads: one, as of the builder. Source: Kafka Streams' KStream; docs/guide/from-kafka-streams.md lists what became of each method.
+// Every operator takes its lambda first and its options last, and returns a new stream; none changes the stream it is
+// called on. A lambda takes (value) or (key, value), as `const T&`, or `const T*` where null is possible; it may be
+// called by several tasks at once. Errors: a description that cannot be throws TopologyError, at the call or in
+// StreamsBuilder::build; most do not compile. Threads: one, as of the builder. Source: Kafka Streams' KStream;
+// docs/guide/from-kafka-streams.md lists what became of each method.
 #pragma once
 #include <array>
 #include <utility>
@@ -24,7 +25,8 @@ class KStream : public Handle<K, V> {
   template <class K2, class V2>
     requires(!(std::same_as<K, K2> && std::same_as<V, V2>) && std::same_as<plain<K>, plain<K2>> &&
              std::same_as<plain<V>, plain<V2>> && (nullable<K> || !nullable<K2>) && (nullable<V> || !nullable<V2>))
-  KStream(const KStream<K2, V2>& stream) : Handle<K, V>{stream.graph, stream.node, stream.key_serde, stream.value_serde} {}
+  KStream(const KStream<K2, V2>& stream)
+      : Handle<K, V>{stream.graph, stream.node, stream.key_serde, stream.value_serde} {}
 
   // Keeps the records for which `f` returns true.
   template <class F>
@@ -38,7 +40,8 @@ class KStream : public Handle<K, V> {
   }
   // Java's filter((k, v) -> v != null), and its key's twin; the types say so afterwards.
   KStream<K, plain<V>> filter(not_null_t, Named o = {}) const {
-    return next<K, plain<V>>("KSTREAM-FILTER-", o.name, make_thunk(not_null, [](const void*, const RecordRef& r, const Out& out) {
+    return next<K, plain<V>>("KSTREAM-FILTER-", o.name,
+                             make_thunk(not_null, [](const void*, const RecordRef& r, const Out& out) {
                                if (r.value) out(r);
                              }));
   }
@@ -60,19 +63,22 @@ class KStream : public Handle<K, V> {
                         out(with_value(r, address(v)));
                       }));
   }
-  // A new key and value for each record: `f` returns KeyValue{key, value} or a std::pair. A grouping or join after it repartitions.
+  // A new key and value for each record: `f` returns KeyValue{key, value} or a std::pair. A grouping or join after it
+  // repartitions.
   template <class F>
   auto map(F f, Named o = {}) const {
     using P = pair_of<result_of<F, K, V>>;
     MILLRACE_SHAPE("map", "(value) or (key, value)")
     if constexpr (shape<F, K, V>() != 0) static_assert(P::ok, "millrace: map's callable returns KeyValue{key, value}");
     return next<typename P::key, typename P::value>(
-        "KSTREAM-MAP-", o.name, make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
-          if constexpr (P::ok) {
-            auto kv = invoke<K, V>(*static_cast<const F*>(c), r);
-            out(with(r, address(key_in(kv)), address(value_in(kv))));
-          }
-        }),
+        "KSTREAM-MAP-", o.name,
+        make_thunk(std::move(f),
+                   [](const void* c, const RecordRef& r, const Out& out) {
+                     if constexpr (P::ok) {
+                       auto kv = invoke<K, V>(*static_cast<const F*>(c), r);
+                       out(with(r, address(key_in(kv)), address(value_in(kv))));
+                     }
+                   }),
         true);
   }
   // Any number of values for each record, under its key: `f` returns a range of values.
@@ -96,14 +102,17 @@ class KStream : public Handle<K, V> {
   auto flat_map(F f, Named o = {}) const {
     using P = pair_of<element_t<result_of<F, K, V>>>;
     MILLRACE_SHAPE("flat_map", "(value) or (key, value)")
-    if constexpr (shape<F, K, V>() != 0) static_assert(P::ok, "millrace: flat_map's callable returns a range of KeyValue");
+    if constexpr (shape<F, K, V>() != 0)
+      static_assert(P::ok, "millrace: flat_map's callable returns a range of KeyValue");
     return next<typename P::key, typename P::value>(
-        "KSTREAM-FLATMAP-", o.name, make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
-          if constexpr (P::ok) {
-            auto&& records = invoke<K, V>(*static_cast<const F*>(c), r);
-            for (auto&& kv : records) out(with(r, address(key_in(kv)), address(value_in(kv))));
-          }
-        }),
+        "KSTREAM-FLATMAP-", o.name,
+        make_thunk(std::move(f),
+                   [](const void* c, const RecordRef& r, const Out& out) {
+                     if constexpr (P::ok) {
+                       auto&& records = invoke<K, V>(*static_cast<const F*>(c), r);
+                       for (auto&& kv : records) out(with(r, address(key_in(kv)), address(value_in(kv))));
+                     }
+                   }),
         true);
   }
   // A new key for each record.
@@ -117,7 +126,8 @@ class KStream : public Handle<K, V> {
   template <class F>
   KStream peek(F f, Named o = {}) const {
     MILLRACE_SHAPE("peek", "(value) or (key, value)")
-    return next<K, V>("KSTREAM-PEEK-", o.name, make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
+    return next<K, V>("KSTREAM-PEEK-", o.name,
+                      make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
                         invoke<K, V>(*static_cast<const F*>(c), r);
                         out(r);
                       }));
@@ -158,7 +168,8 @@ class KStream : public Handle<K, V> {
     NodeId splitter = graph->split(node, o.name);
     std::vector<KStream> result;
     for (auto& b : branches) {
-      result.push_back({{graph, graph->branch(splitter, b.name, b.predicate.thunk), this->key_serde, this->value_serde}});
+      result.push_back(
+          {{graph, graph->branch(splitter, b.name, b.predicate.thunk), this->key_serde, this->value_serde}});
     }
     return result;
   }
@@ -170,7 +181,8 @@ class KStream : public Handle<K, V> {
     return {{graph, graph->repartition(node, o.name, k, v, o.partitions), k, v}};
   }
 
-  // Writes the stream to a topic, which says with its types whether it takes nulls. Windowed keys are partitioned by the inner key.
+  // Writes the stream to a topic, which says with its types whether it takes nulls. Windowed keys are partitioned by
+  // the inner key.
   template <class TK, class TV>
   void to(const Topic<TK, TV>& topic, Named o = {}) const {
     constexpr bool same = std::same_as<plain<K>, plain<TK>> && std::same_as<plain<V>, plain<TV>>;
@@ -180,9 +192,10 @@ class KStream : public Handle<K, V> {
       static_assert(!nullable<K> || nullable<TK>,
                     "millrace: to() may write null keys, and this Topic's key type holds none: declare "
                     "Topic<std::optional<K>, V>, or filter(key_not_null) first");
-      static_assert(!nullable<V> || nullable<TV>,
-                    "millrace: to() may write null values (tombstones), and this Topic's value type holds none: declare "
-                    "Topic<K, std::optional<V>>, or filter(not_null) first");
+      static_assert(
+          !nullable<V> || nullable<TV>,
+          "millrace: to() may write null values (tombstones), and this Topic's value type holds none: declare "
+          "Topic<K, std::optional<V>>, or filter(not_null) first");
       auto k = pick(topic.options.key_serde, this->key_serde, "key");
       auto v = pick(topic.options.value_serde, this->value_serde, "value");
       graph->sink(node, topic_spec(topic, k, v), o.name);
@@ -205,11 +218,12 @@ class KStream : public Handle<K, V> {
     using R = result_of<F, K, V>;
     auto stream = rekey<R>(std::move(f), o.name);  // the name is the new key's node's too, as in Java
     auto v = maybe(o.value_serde, this->value_serde);
-    return KGroupedStream<plain<R>, V>{{graph, stream.node, o.key_serde, v}, graph->group(stream.node, o.name, o.key_serde, v)};
+    return KGroupedStream<plain<R>, V>{{graph, stream.node, o.key_serde, v},
+                                       graph->group(stream.node, o.name, o.key_serde, v)};
   }
 
-  // With the current value of a table of the same key: `f` takes (left, right) or (key, left, right). Records whose key the table does
-  // not hold, and those without key or value, give nothing.
+  // With the current value of a table of the same key: `f` takes (left, right) or (key, left, right). Records whose key
+  // the table does not hold, and those without key or value, give nothing.
   template <class TK, class TV, class F>
   auto join(const KTable<TK, TV>& table, F f, JoinOptions<plain<K>, plain<V>, plain<TV>> o = {}) const {
     return table_join<plain<K>, plain<TV>, false>(table, std::move(f), o);
@@ -242,7 +256,8 @@ class KStream : public Handle<K, V> {
   KStream filter_node(F f, const Named& o) const {
     MILLRACE_SHAPE("filter", "(value) or (key, value)")
     if constexpr (shape<F, K, V>() != 0) {
-      static_assert(std::convertible_to<decltype(invoke<K, V>(f, RecordRef{})), bool>, "millrace: filter's callable returns bool");
+      static_assert(std::convertible_to<decltype(invoke<K, V>(f, RecordRef{})), bool>,
+                    "millrace: filter's callable returns bool");
     }
     return next<K, V>("KSTREAM-FILTER-", o.name,
                       make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
@@ -254,10 +269,11 @@ class KStream : public Handle<K, V> {
   template <class R, class F>
   KStream<R, V> rekey(F f, std::string_view name) const {
     return next<R, V>("KSTREAM-KEY-SELECT-", name,
-                      make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
-                        auto&& k = invoke<K, V>(*static_cast<const F*>(c), r);
-                        out(with(r, address(k), r.value));
-                      }),
+                      make_thunk(std::move(f),
+                                 [](const void* c, const RecordRef& r, const Out& out) {
+                                   auto&& k = invoke<K, V>(*static_cast<const F*>(c), r);
+                                   out(with(r, address(k), r.value));
+                                 }),
                       true);
   }
   static Branch<K, V> as_branch(OtherwiseBranch b) { return {b.name, {}}; }
@@ -273,11 +289,13 @@ class KStream : public Handle<K, V> {
   template <class K2, class Right, bool left, class TK, class TV, class F>
   auto table_join(const KTable<TK, TV>& table, F f, const JoinOptions<plain<K>, plain<V>, plain<TV>>& o) const {
     using R = result_of<F, K2, plain<V>, Right>;
-    static_assert(std::same_as<plain<K>, TK>,
-                  "millrace: join: the table's key type is not the stream's: select_key() first, or join a global table");
-    static_assert(!std::same_as<plain<K>, TK> || shape<F, K2, plain<V>, Right>() != 0,
-                  "millrace: join takes a callable of the shape (left, right) or (key, left, right); left_join's right side is "
-                  "const T*");
+    static_assert(
+        std::same_as<plain<K>, TK>,
+        "millrace: join: the table's key type is not the stream's: select_key() first, or join a global table");
+    static_assert(
+        !std::same_as<plain<K>, TK> || shape<F, K2, plain<V>, Right>() != 0,
+        "millrace: join takes a callable of the shape (left, right) or (key, left, right); left_join's right side is "
+        "const T*");
     auto k = maybe(o.key_serde, this->key_serde);
     auto v = maybe(o.value_serde, this->value_serde);
     NodeId id = graph->table_join(node, table.node, o.name, left, k, v, o.other_serde,
@@ -288,11 +306,13 @@ class KStream : public Handle<K, V> {
   auto global_join(const GlobalKTable<GK, GV>& table, KeyF key, F f, const Named& o) const {
     using R = result_of<F, K, plain<V>, Right>;
     using MappedKey = result_of<KeyF, K, plain<V>>;
-    static_assert(std::same_as<plain<MappedKey>, GK>,
-                  "millrace: join: the key function takes (value) or (key, value) and returns the global table's key type");
-    static_assert(shape<F, K, plain<V>, Right>() != 0,
-                  "millrace: join takes a callable of the shape (left, right) or (key, left, right); left_join's right side is "
-                  "const T*");
+    static_assert(
+        std::same_as<plain<MappedKey>, GK>,
+        "millrace: join: the key function takes (value) or (key, value) and returns the global table's key type");
+    static_assert(
+        shape<F, K, plain<V>, Right>() != 0,
+        "millrace: join takes a callable of the shape (left, right) or (key, left, right); left_join's right side is "
+        "const T*");
     Thunk key_of = make_thunk(std::move(key), [](const void* c, const RecordRef& r, const Out& out) {
       auto&& k = invoke<K, plain<V>>(*static_cast<const KeyF*>(c), r);
       out(with(r, address(k), nullptr));
@@ -304,7 +324,8 @@ class KStream : public Handle<K, V> {
   template <class F, class K2, class Right>
   static void join_thunk(const void* c, const RecordRef& r, const Out& out) {
     if constexpr (shape<F, K2, plain<V>, Right>() != 0) {
-      auto joined = invoke<K2, plain<V>, Right>(*static_cast<const F*>(c), r);  // a copy: a reference into the table would not last
+      auto joined = invoke<K2, plain<V>, Right>(*static_cast<const F*>(c),
+                                                r);  // a copy: a reference into the table would not last
       out(with_value(r, address(joined)));
     }
   }

@@ -1,8 +1,10 @@
-// KTable<K, V>: the latest value of each key. V is std::optional where rows may vanish; a table's own lambdas never see null.
+// KTable<K, V>: the latest value of each key. V is std::optional where rows may vanish; a table's own lambdas never see
+// null.
 //
-// From table, filter, or an aggregate or map_values that returns optional: KTable<K, std::optional<V>>; from count, reduce and a plain
-// aggregate: KTable<K, V>. `.as` keeps an operator's result in a store of that name, queryable; without it values are computed on the
-// way, and through the tables above when a join asks. Errors, threads: as KStream. Source: Kafka Streams' KTable.
+// From table, filter, or an aggregate or map_values that returns optional: KTable<K, std::optional<V>>; from count,
+// reduce and a plain aggregate: KTable<K, V>. `.as` keeps an operator's result in a store of that name, queryable;
+// without it values are computed on the way, and through the tables above when a join asks. Errors, threads: as
+// KStream. Source: Kafka Streams' KTable.
 #pragma once
 #include <utility>
 
@@ -36,7 +38,8 @@ class KTable : public Handle<K, V> {
   auto map_values(F f, StoreOptions<K, plain<result_of<F, K, plain<V>>>> o = {}) const {
     using Result = result_of<F, K, plain<V>>;
     using R = std::conditional_t<nullable<V>, std::optional<plain<Result>>, Result>;
-    static_assert(shape<F, K, plain<V>>() != 0, "millrace: map_values takes a callable of the shape (value) or (key, value)");
+    static_assert(shape<F, K, plain<V>>() != 0,
+                  "millrace: map_values takes a callable of the shape (value) or (key, value)");
     return step<R>(TableStepKind::map_values, o, carry<R>(this->value_serde),
                    make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
                      auto&& v = invoke<K, plain<V>>(*static_cast<const F*>(c), r);
@@ -52,7 +55,8 @@ class KTable : public Handle<K, V> {
   template <class F>
     requires(!std::same_as<F, Named>)
   auto to_stream(F key, Named o = {}) const {
-    static_assert(shape<F, K, V>() != 0, "millrace: to_stream takes a key function of the shape (value) or (key, value)");
+    static_assert(shape<F, K, V>() != 0,
+                  "millrace: to_stream takes a key function of the shape (value) or (key, value)");
     return to_stream(o).select_key(std::move(key));
   }
 
@@ -71,15 +75,17 @@ class KTable : public Handle<K, V> {
   }
   template <bool keep, class F>
   KTable<K, std::optional<plain<V>>> filter_node(F f, const StoreOptions<plain<K>, plain<V>>& o) const {
-    static_assert(shape<F, K, plain<V>>() != 0, "millrace: filter takes a callable of the shape (value) or (key, value)");
-    return step<std::optional<plain<V>>>(TableStepKind::filter, o, this->value_serde,
-                                         make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
-                                           bool yes = false;
-                                           if constexpr (shape<F, K, plain<V>>() != 0) {
-                                             yes = static_cast<bool>(invoke<K, plain<V>>(*static_cast<const F*>(c), r)) == keep;
-                                           }
-                                           out(with_value(r, yes ? r.value : nullptr));
-                                         }));
+    static_assert(shape<F, K, plain<V>>() != 0,
+                  "millrace: filter takes a callable of the shape (value) or (key, value)");
+    return step<std::optional<plain<V>>>(
+        TableStepKind::filter, o, this->value_serde,
+        make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
+          bool yes = false;
+          if constexpr (shape<F, K, plain<V>>() != 0) {
+            yes = static_cast<bool>(invoke<K, plain<V>>(*static_cast<const F*>(c), r)) == keep;
+          }
+          out(with_value(r, yes ? r.value : nullptr));
+        }));
   }
 };
 

@@ -1,7 +1,7 @@
 // Null is in the type: what may be null is std::optional<T> in the type of a stream and `const T*` in a lambda.
 //
-// Inside, a record is two pointers and null is a null pointer; std::optional exists only in signatures. That is why a stream without
-// nulls converts for free to one that may hold them.
+// Inside, a record is two pointers and null is a null pointer; std::optional exists only in signatures. That is why a
+// stream without nulls converts for free to one that may hold them.
 #pragma once
 #include <concepts>
 #include <optional>
@@ -25,8 +25,9 @@ using plain = typename null_traits<std::remove_cvref_t<T>>::plain;
 template <class T>
 inline constexpr bool nullable = null_traits<std::remove_cvref_t<T>>::nullable;
 
-// What a lambda is given for a key or value that may be null. It binds to `const U*` (free) and to `const std::optional<U>&` (one
-// copy), to nothing else: not to bool and not to const U&, so that forgetting about null does not compile. Lives for one call.
+// What a lambda is given for a key or value that may be null. It binds to `const U*` (free) and to `const
+// std::optional<U>&` (one copy), to nothing else: not to bool and not to const U&, so that forgetting about null does
+// not compile. Lives for one call.
 template <class U>
 class Nullable {
  public:
@@ -36,9 +37,7 @@ class Nullable {
   operator T() const {
     return value_;
   }
-  template <class T>
-    requires std::same_as<T, std::optional<U>>
-  operator const T&() const {
+  operator const std::optional<U>&() const {
     if (value_ && !copy_) copy_ = *value_;
     return copy_;
   }

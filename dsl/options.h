@@ -1,7 +1,9 @@
-// Options of the operators: plain aggregates for designated initialisers. Fields stand in one order everywhere, since C++ wants it kept.
+// Options of the operators: plain aggregates for designated initialisers. Fields stand in one order everywhere, since
+// C++ wants it kept.
 //
-// `.name` names the node (Kafka's Named), `.as` names a store and its changelog and makes it queryable (Materialized.as). Names are
-// views, copied before the call returns. Every field has a default, or users with -Wextra would be warned of each they leave out.
+// `.name` names the node (Kafka's Named), `.as` names a store and its changelog and makes it queryable
+// (Materialized.as). Names are views, copied before the call returns. Every field has a default, or users with -Wextra
+// would be warned of each they leave out.
 #pragma once
 #include <initializer_list>
 #include <memory>
@@ -43,8 +45,9 @@ struct ConsumerRecord {
   const RecordContext& context;  // topic, partition, offset, timestamp, headers
 };
 
-// Any callable (value), (key, value), or (const ConsumerRecord<K, V>&, Timestamp partition_time) that returns a Timestamp. A negative
-// result drops the record. The partition time is the largest timestamp so far taken from the record's partition; -1 at first.
+// Any callable (value), (key, value), or (const ConsumerRecord<K, V>&, Timestamp partition_time) that returns a
+// Timestamp. A negative result drops the record. The partition time is the largest timestamp so far taken from the
+// record's partition; -1 at first.
 template <class K, class V>
 class TimestampExtractor {
  public:
@@ -53,8 +56,9 @@ class TimestampExtractor {
     requires(!std::same_as<std::remove_cvref_t<F>, TimestampExtractor>)
   TimestampExtractor(F f) {
     constexpr bool full = std::is_invocable_v<const F&, const ConsumerRecord<K, V>&, Timestamp>;
-    static_assert(full || shape<F, K, V>() != 0,
-                  "millrace: a timestamp extractor takes (value), (key, value), or (const ConsumerRecord<K, V>&, Timestamp)");
+    static_assert(
+        full || shape<F, K, V>() != 0,
+        "millrace: a timestamp extractor takes (value), (key, value), or (const ConsumerRecord<K, V>&, Timestamp)");
     thunk = make_thunk(std::move(f), [](const void* c, const RecordRef& r, const Out& out) {
       Timestamp t;
       const F& call = *static_cast<const F*>(c);
@@ -80,15 +84,15 @@ struct StreamOptions {
 // Java's Materialized, and Named. An absent serde is the one that came along with the stream or table.
 template <class K, class V>
 struct StoreOptions {
-  std::string_view name = {};         // of the node
-  std::string_view as = {};           // of the store: queryable, and the changelog's name
+  std::string_view name = {};  // of the node
+  std::string_view as = {};    // of the store: queryable, and the changelog's name
   SerdeRef<plain<K>> key_serde = {};
   SerdeRef<plain<V>> value_serde = {};
-  Duration retention{0};              // windowed stores; 0: size + grace
+  Duration retention{0};               // windowed stores; 0: size + grace
   std::optional<bool> in_memory = {};  // default: dsl.store.suppliers.class
-  bool caching = true;                // whether the record cache holds updates back (where there is one)
-  bool logging = true;                // whether there is a changelog
-  TopicConfig changelog = {};         // topic configuration of the changelog
+  bool caching = true;                 // whether the record cache holds updates back (where there is one)
+  bool logging = true;                 // whether there is a changelog
+  TopicConfig changelog = {};          // topic configuration of the changelog
 };
 // The same where the value type is new: its serde is Serde<A> unless given, and a type that has none does not compile.
 template <class K, class A>

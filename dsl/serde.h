@@ -1,8 +1,8 @@
 // Serde<T>: how a type is written to and read from the bytes of a topic or a store.
 //
-// Serde<T> is the serde of a type; specialise it for your own types: static `write` and `read`, no more. A serde may also be an object
-// with state (Avro with a registry, a windowed key with its size, one chosen at run time); topics and options then hold a SerdeRef to it.
-// Keys are equal when their bytes are, as in Kafka. Guide: docs/guide/serdes.md.
+// Serde<T> is the serde of a type; specialise it for your own types: static `write` and `read`, no more. A serde may
+// also be an object with state (Avro with a registry, a windowed key with its size, one chosen at run time); topics and
+// options then hold a SerdeRef to it. Keys are equal when their bytes are, as in Kafka. Guide: docs/guide/serdes.md.
 #pragma once
 #include <concepts>
 #include <memory>
@@ -17,20 +17,21 @@
 namespace millrace {
 
 // The serde of a type. A specialisation has
-//   write(const T&, Bytes& out)   appends; may return a Result, whose error stops the task as a serialisation exception does in Kafka
-//   read(BytesView) -> Result<T>  an Error goes to the deserialization handler
+//   write(const T&, Bytes& out)   appends; may return a Result, whose error stops the task as a serialisation exception
+//   does in Kafka read(BytesView) -> Result<T>  an Error goes to the deserialization handler
 // and, where it pays:
-//   read_into(BytesView, T&) -> Result<>   reads into an object that exists, reusing its memory (T must be default constructible)
-//   serialized_size(const T&)              exactly what write would append; by default it is written and measured
-//   memory_size(const T&)                  bytes on the heap, about; by default 0 for trivially copyable types, else serialized_size
-//   view(const T&) -> BytesView            where the serialised form is the object's own bytes
+//   read_into(BytesView, T&) -> Result<>   reads into an object that exists, reusing its memory (T must be default
+//   constructible) serialized_size(const T&)              exactly what write would append; by default it is written and
+//   measured memory_size(const T&)                  bytes on the heap, about; by default 0 for trivially copyable
+//   types, else serialized_size view(const T&) -> BytesView            where the serialised form is the object's own
+//   bytes
 // Each of write, read and read_into may take a last parameter `const SerdeContext&`: topic, key or value, headers.
 // Threads: several tasks use one serde at once; members are const or static.
 template <class T>
 struct Serde;
 
-// `Serde<T> : RuntimeSerde` says that the serdes of T are objects only: they ride on topics and options, and a missing one is a
-// TopologyError when the topology is built.
+// `Serde<T> : RuntimeSerde` says that the serdes of T are objects only: they ride on topics and options, and a missing
+// one is a TopologyError when the topology is built.
 struct RuntimeSerde {
   using runtime_serde = void;
 };
@@ -119,7 +120,9 @@ struct SerdeFunctions {
     }
   }
   static std::size_t serialized_size(const void* self, const void* value) {
-    if constexpr (requires(const S& s, const T& v) { { s.serialized_size(v) } -> std::convertible_to<std::size_t>; }) {
+    if constexpr (requires(const S& s, const T& v) {
+                    { s.serialized_size(v) } -> std::convertible_to<std::size_t>;
+                  }) {
       return of(self).serialized_size(*static_cast<const T*>(value));
     } else {
       Bytes out;
@@ -128,7 +131,9 @@ struct SerdeFunctions {
     }
   }
   static std::size_t memory_size(const void* self, const void* value) {
-    if constexpr (requires(const S& s, const T& v) { { s.memory_size(v) } -> std::convertible_to<std::size_t>; }) {
+    if constexpr (requires(const S& s, const T& v) {
+                    { s.memory_size(v) } -> std::convertible_to<std::size_t>;
+                  }) {
       return of(self).memory_size(*static_cast<const T*>(value));
     } else if constexpr (std::is_trivially_copyable_v<T>) {
       return 0;
@@ -137,14 +142,18 @@ struct SerdeFunctions {
     }
   }
   static std::size_t suffix(const void* self) {
-    if constexpr (requires(const S& s) { { s.window_bytes } -> std::convertible_to<std::size_t>; }) {
+    if constexpr (requires(const S& s) {
+                    { s.window_bytes } -> std::convertible_to<std::size_t>;
+                  }) {
       return of(self).window_bytes;
     } else {
       return 0;
     }
   }
   static constexpr auto view() -> BytesView (*)(const void*) {
-    if constexpr (requires(const T& v) { { S::view(v) } -> std::convertible_to<BytesView>; }) {
+    if constexpr (requires(const T& v) {
+                    { S::view(v) } -> std::convertible_to<BytesView>;
+                  }) {
       return [](const void* value) -> BytesView { return S::view(*static_cast<const T*>(value)); };
     } else {
       return nullptr;
@@ -160,8 +169,8 @@ inline constexpr SerdeTable serde_table{&value_type_of<T>,
                                         SerdeFunctions<S, T>::view(),
                                         &SerdeFunctions<S, T>::suffix};
 
-// A serde as a value: two pointers. It refers to the serde object, which must outlive the topology; a temporary with state does not
-// compile. Empty: whoever holds it has no serde of its own.
+// A serde as a value: two pointers. It refers to the serde object, which must outlive the topology; a temporary with
+// state does not compile. Empty: whoever holds it has no serde of its own.
 template <class T>
 class SerdeRef {
  public:
@@ -184,8 +193,8 @@ class SerdeRef {
 template <class T>
 inline constexpr Serde<T> the_serde{};
 
-// Serde<T>, or an empty reference for a type of runtime serdes. It does not compile for a type that has none: the error stands where
-// a topic or an option left the serde out.
+// Serde<T>, or an empty reference for a type of runtime serdes. It does not compile for a type that has none: the error
+// stands where a topic or an option left the serde out.
 template <class T>
 constexpr SerdeRef<T> default_serde() {
   static_assert(HasSerde<T>, "millrace: this key or value type needs a Serde<T>; see docs/guide/serdes.md");

@@ -1,8 +1,10 @@
-// StreamsBuilder: where a topology starts. Streams, tables and global tables come from topics; build() makes the Topology.
+// StreamsBuilder: where a topology starts. Streams, tables and global tables come from topics; build() makes the
+// Topology.
 //
 // A topology is a function of its builder, so that program, test driver and --describe share it:
 //   void word_count(StreamsBuilder& builder) { builder.stream(lines)…; }
-// Names, store names and topics are Kafka's, as Topology::describe shows. Threads: one. Source: Kafka Streams' StreamsBuilder.
+// Names, store names and topics are Kafka's, as Topology::describe shows. Threads: one. Source: Kafka Streams'
+// StreamsBuilder.
 #pragma once
 #include <memory>
 #include <type_traits>
@@ -29,8 +31,9 @@ class StreamsBuilder {
     auto v = pick(topic.options.value_serde, {}, "value");
     return {{graph_.get(), graph_->source(topic_spec(topic, k, v), o.name, std::move(o.timestamp.thunk)), k, v}};
   }
-  // A topic as a table: a null value deletes, a null key is dropped and counted. It is kept in a store if it has `.as` or if something
-  // needs to read it; the changelog is one of its own, the topic is left alone (topology.optimization=none).
+  // A topic as a table: a null value deletes, a null key is dropped and counted. It is kept in a store if it has `.as`
+  // or if something needs to read it; the changelog is one of its own, the topic is left alone
+  // (topology.optimization=none).
   template <class K, class V>
   KTable<plain<K>, std::optional<plain<V>>> table(const Topic<K, V>& topic,
                                                   std::type_identity_t<StoreOptions<plain<K>, plain<V>>> o = {}) {
@@ -49,8 +52,8 @@ class StreamsBuilder {
     return {{graph_.get(), graph_->global_table(topic_spec(topic, k, v), o.name, store), k, v}};
   }
 
-  // The physical topology; it keeps alive the lambdas and what the builder made. Once: a second call throws. Handles are of no use
-  // afterwards. Errors: TopologyError, with Kafka's messages, for names, topics and stores that clash.
+  // The physical topology; it keeps alive the lambdas and what the builder made. Once: a second call throws. Handles
+  // are of no use afterwards. Errors: TopologyError, with Kafka's messages, for names, topics and stores that clash.
   // (Include millrace/dsl/topology.h to use it; programs leave it to run().)
   Topology build();
   Topology build(const TopologyConfig& config);

@@ -1,4 +1,5 @@
-// Topic: a topic's name, types and serdes, spelled once, as a constant that streams, tables, sinks, sources and tests share.
+// Topic: a topic's name, types and serdes, spelled once, as a constant that streams, tables, sinks, sources and tests
+// share.
 #pragma once
 #include <string_view>
 
@@ -22,8 +23,8 @@ struct TopicOptions {
 };
 
 // constexpr Topic<std::string, std::int64_t> counts{"counts"};
-// A plain K or V says that the topic holds no null there: one that arrives goes to the deserialization handler. std::optional says
-// that it may. The name is a view; builders copy it.
+// A plain K or V says that the topic holds no null there: one that arrives goes to the deserialization handler.
+// std::optional says that it may. The name is a view; builders copy it.
 template <class K, class V>
 struct Topic {
   std::string_view name;

@@ -13,17 +13,24 @@ std::vector<Topology::InternalTopic> Topology::internal_topics(const std::string
   std::map<std::string, InternalTopic> topics;
   for (const auto& [name, partitions] : repartition_topics) {
     std::string full = application_id + "-" + name;
-    topics[full] = {full, InternalTopic::Type::repartition, partitions,
-                    {{"cleanup.policy", "delete"}, {"message.timestamp.type", "CreateTime"}, {"retention.ms", "-1"},
+    topics[full] = {full,
+                    InternalTopic::Type::repartition,
+                    partitions,
+                    {{"cleanup.policy", "delete"},
+                     {"message.timestamp.type", "CreateTime"},
+                     {"retention.ms", "-1"},
                      {"segment.bytes", "52428800"}}};
   }
   for (const StoreSpec& store : stores) {
     if (!store.source_changelog.empty()) {
-      topics[store.source_changelog] = {store.source_changelog, InternalTopic::Type::source_as_changelog, std::nullopt, {}};
+      topics[store.source_changelog] = {
+          store.source_changelog, InternalTopic::Type::source_as_changelog, std::nullopt, {}};
     }
     if (store.is_global || !store.logging || !store.source_changelog.empty()) continue;
     std::string full = application_id + "-" + store.name + "-changelog";
-    InternalTopic topic{full, InternalTopic::Type::changelog, std::nullopt,
+    InternalTopic topic{full,
+                        InternalTopic::Type::changelog,
+                        std::nullopt,
                         {{"cleanup.policy", "compact"}, {"message.timestamp.type", "CreateTime"}}};
     if (store.kind == StoreSpec::Kind::window) {
       topic.config["cleanup.policy"] = "compact,delete";

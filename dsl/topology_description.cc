@@ -1,7 +1,8 @@
 // Topology::describe: Kafka's topology.describe().toString(), order of nodes included.
 //
-// Kafka sorts the nodes of a sub-topology by how many nodes hang below them, then by name. The sets of neighbours sort by the sizes at
-// the time of insertion, which follows the iteration order of a Java HashMap of names: both are reproduced here.
+// Kafka sorts the nodes of a sub-topology by how many nodes hang below them, then by name. The sets of neighbours sort
+// by the sizes at the time of insertion, which follows the iteration order of a Java HashMap of names: both are
+// reproduced here.
 #include <algorithm>
 #include <cstdint>
 #include <set>
@@ -40,9 +41,8 @@ std::uint32_t java_bucket(const std::string& name, std::uint32_t capacity) {
 std::vector<const TopologyNode*> in_java_order(std::vector<const TopologyNode*> nodes) {
   std::uint32_t capacity = 16;
   while (nodes.size() * 4 > capacity * 3) capacity *= 2;
-  std::stable_sort(nodes.begin(), nodes.end(), [&](auto* a, auto* b) {
-    return java_bucket(a->name, capacity) < java_bucket(b->name, capacity);
-  });
+  std::stable_sort(nodes.begin(), nodes.end(),
+                   [&](auto* a, auto* b) { return java_bucket(a->name, capacity) < java_bucket(b->name, capacity); });
   return nodes;
 }
 
@@ -67,11 +67,12 @@ std::string text_of(const Described& d) {
   if (n.kind == TopologyNode::Kind::sink) {
     return "Sink: " + n.name + " (topic: " + n.topics.front() + ")\n      <-- " + names_of(d.predecessors);
   }
-  return "Processor: " + n.name + " (stores: [" + joined(n.stores) + "])\n      --> " + names_of(d.successors) + "\n      <-- " +
-         names_of(d.predecessors);
+  return "Processor: " + n.name + " (stores: [" + joined(n.stores) + "])\n      --> " + names_of(d.successors) +
+         "\n      <-- " + names_of(d.predecessors);
 }
 
-std::string text_of_group(int number, const std::vector<const TopologyNode*>& nodes, const std::vector<TopologyNode>& all) {
+std::string text_of_group(int number, const std::vector<const TopologyNode*>& nodes,
+                          const std::vector<TopologyNode>& all) {
   std::map<const TopologyNode*, Described> described;
   auto in_order = in_java_order(nodes);
   for (const TopologyNode* node : in_order) described[node].node = node;
@@ -88,7 +89,8 @@ std::string text_of_group(int number, const std::vector<const TopologyNode*>& no
   for (auto& [node, d] : described) sorted.push_back(&d);
   bool is_global = nodes.front()->sub_topology < 0;
   std::sort(sorted.begin(), sorted.end(), [](auto* a, auto* b) { return BySize()(a, b); });
-  std::string text = "  Sub-topology: " + std::to_string(number) + (is_global ? " for global store (will not generate tasks)\n" : "\n");
+  std::string text = "  Sub-topology: " + std::to_string(number) +
+                     (is_global ? " for global store (will not generate tasks)\n" : "\n");
   for (const Described* d : sorted) text += "    " + text_of(*d) + "\n";
   return text + (is_global ? "" : "\n");
 }

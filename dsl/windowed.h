@@ -1,4 +1,5 @@
-// TimeWindowedKStream<K, V>: a grouped stream cut into windows, to be counted, reduced or aggregated per key and window.
+// TimeWindowedKStream<K, V>: a grouped stream cut into windows, to be counted, reduced or aggregated per key and
+// window.
 #pragma once
 #include <memory>
 #include <utility>
@@ -9,9 +10,11 @@
 
 namespace millrace {
 
-// From KGroupedStream::windowed_by. A windowed aggregator is given the stream's own type: Kafka hands it null values too. Records for
-// windows that are closed are dropped and counted (see TimeWindows). The result's keys are Windowed<K>; their WindowedSerde travels on.
-// `.retention` is how long the store keeps windows: at least, and by default, size + grace. Source: Kafka's TimeWindowedKStream.
+// From KGroupedStream::windowed_by. A windowed aggregator is given the stream's own type: Kafka hands it null values
+// too. Records for windows that are closed are dropped and counted (see TimeWindows). The result's keys are
+// Windowed<K>; their WindowedSerde travels on.
+// `.retention` is how long the store keeps windows: at least, and by default, size + grace. Source: Kafka's
+// TimeWindowedKStream.
 template <class K, class V>
 class TimeWindowedKStream : public Handle<K, V> {
  public:

@@ -33,8 +33,8 @@ struct Windowed {
   friend bool operator==(const Windowed&, const Windowed&) = default;
 };
 
-// The key type of a windowed table over keys K. A type that is its own windowed key (a dynamic value) specialises it with the same
-// four members.
+// The key type of a windowed table over keys K. A type that is its own windowed key (a dynamic value) specialises it
+// with the same four members.
 template <class K>
 struct windowed_key {
   using type = Windowed<K>;
@@ -67,11 +67,13 @@ inline constexpr WindowedKeyType windowed_key_type{
         ::new (to) windowed_t<K>(windowed_key<K>::make(*static_cast<const K*>(key), window));
       }
     },
-    [](const void* windowed) -> const void* { return &windowed_key<K>::key(*static_cast<const windowed_t<K>*>(windowed)); },
+    [](const void* windowed) -> const void* {
+      return &windowed_key<K>::key(*static_cast<const windowed_t<K>*>(windowed));
+    },
     [](const void* windowed) { return windowed_key<K>::window(*static_cast<const windowed_t<K>*>(windowed)); }};
 
-// A windowed key's bytes do not hold the window's size, so there is no Serde<Windowed<K>>: use a WindowedSerde. windowed_by() sends its
-// own along with the stream.
+// A windowed key's bytes do not hold the window's size, so there is no Serde<Windowed<K>>: use a WindowedSerde.
+// windowed_by() sends its own along with the stream.
 template <class K>
 struct Serde<Windowed<K>> : RuntimeSerde {};
 
@@ -99,9 +101,9 @@ struct WindowedSerde {
   }
 };
 
-// Fixed-size windows aligned to 1970: tumbling, or hopping where `advance` is given. A record is late, and dropped, once the operator's
-// stream time has passed its window's end by `grace`; say `.grace = 0s` for none.
-// Source: Kafka's TimeWindows (ofSizeAndGrace, advanceBy).
+// Fixed-size windows aligned to 1970: tumbling, or hopping where `advance` is given. A record is late, and dropped,
+// once the operator's stream time has passed its window's end by `grace`; say `.grace = 0s` for none. Source: Kafka's
+// TimeWindows (ofSizeAndGrace, advanceBy).
 struct TimeWindows {
   Required<Duration> size;
   Duration advance{0};  // 0: tumbling

@@ -1,4 +1,4 @@
-#include "millrace/millrace/client_factory.h"
+#include "millrace/client_factory.h"
 
 #include "millrace/connectors/embedded/embedded_client.h"
 #include "millrace/runtime/streams_config.h"

@@ -1,4 +1,4 @@
-#include "millrace/millrace/run.h"
+#include "millrace/run.h"
 
 #include <unistd.h>
 
@@ -9,8 +9,8 @@
 
 #include "millrace/base/env_real.h"
 #include "millrace/connectors/csv_source.h"
-#include "millrace/millrace/client_factory.h"
-#include "millrace/millrace/signals.h"
+#include "millrace/client_factory.h"
+#include "millrace/signals.h"
 #include "millrace/runtime/streams.h"
 #include "millrace/runtime/streams_config.h"
 
@@ -136,7 +136,7 @@ int run(std::string_view name, const TopologyFunction& topology, int argc, char*
   app.add_option("--config-file", line.config_file, "a .properties file of such keys; --config goes over it");
   app.add_flag("--describe", line.describe, "print the topology as Kafka Streams does, and exit");
   app.add_flag("--until-end-of-input", line.until_end_of_input, "process what is there, commit, exit");
-  for (const Argument& a : options.arguments) {
+  for (const ProgramArgument& a : options.arguments) {
     auto* option = app.add_option(a.name, *a.into, a.help);
     if (a.into->empty()) option->required();
   }

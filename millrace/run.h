@@ -14,13 +14,13 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/millrace/millrace.h"
-#include "millrace/millrace/sources.h"
+#include "millrace/dsl/streams_builder.h"
+#include "millrace/sources.h"
 
 namespace millrace {
 
 // One more option of the program: `name` as on the command line ("--input"), required unless *into already holds something.
-struct Argument {
+struct ProgramArgument {
   std::string name, help;
   std::string* into = nullptr;
 };
@@ -55,7 +55,7 @@ class SourcesFunction {
 };
 
 struct RunOptions {
-  std::vector<Argument> arguments = {};
+  std::vector<ProgramArgument> arguments = {};
   // Files read once each, in the order written, each to its end, before the topology starts.
   SourcesFunction sources = {};
   // Kafka Streams' keys; the command line goes over them.

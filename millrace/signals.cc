@@ -1,4 +1,4 @@
-#include "millrace/millrace/signals.h"
+#include "millrace/signals.h"
 
 #include <fcntl.h>
 #include <poll.h>

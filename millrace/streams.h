@@ -7,8 +7,8 @@
 #include <string>
 
 #include "millrace/dsl/serde.h"
-#include "millrace/millrace/client_factory.h"
-#include "millrace/millrace/millrace.h"
+#include "millrace/client_factory.h"
+#include "millrace/millrace.h"
 #include "millrace/runtime/streams.h"
 
 namespace millrace {
@@ -25,7 +25,8 @@ class ReadOnlyStore {
       throw ConfigError("store " + name_ + " has keys or values of other types than asked for");
     key_ = spec->key;
   }
-  // The value as its task sees it now; nullopt if there is none. Throws std::runtime_error where the application does not answer.
+  // The value as its task sees it now; nullopt if there is none. Throws std::runtime_error where the application does
+  // not answer.
   std::optional<V> get(const K& key) const {
     Bytes bytes;
     if (auto written = key_.table->write(key_.self, &key, bytes, {"", true, nullptr}); !written)

@@ -1,6 +1,7 @@
 // Graph::build: from the logical to the physical graph, in the order in which Kafka writes it.
-// Source: InternalStreamsBuilder.buildAndOptimizeTopology and the writeToTopology of its nodes. topology.optimization other than `none`
-// would rewrite the logical graph between the two steps of build(): merging repartition topics, reusing source topics as changelogs.
+// Source: InternalStreamsBuilder.buildAndOptimizeTopology and the writeToTopology of its nodes. topology.optimization
+// other than `none` would rewrite the logical graph between the two steps of build(): merging repartition topics,
+// reusing source topics as changelogs.
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -42,7 +43,9 @@ class GraphWriter {
   void write_join(const Node& node);
   void write_split(const Node& node);
   std::vector<std::string> parents(const Node& node) const;
-  void add(const Node& node, TopologyBuilder::Make make) { builder_.add_processor(node.name, parents(node), std::move(make)); }
+  void add(const Node& node, TopologyBuilder::Make make) {
+    builder_.add_processor(node.name, parents(node), std::move(make));
+  }
   StoreSpec store(const Node& node) const;
   TableStore table_store(const Node& node) const;
   std::shared_ptr<const ValueSource> values(NodeId table) const;
@@ -78,8 +81,8 @@ void GraphWriter::merge_duplicate_sources() {
   }
 }
 
-// Left joins take records without a key, so a repartitioning above one lets them through, unless the stream's type after it says that
-// there are none. Source: InternalStreamsBuilder.rewriteRepartitionNodes.
+// Left joins take records without a key, so a repartitioning above one lets them through, unless the stream's type
+// after it says that there are none. Source: InternalStreamsBuilder.rewriteRepartitionNodes.
 void GraphWriter::let_null_keys_pass() {
   std::vector<bool> above(graph_.nodes.size(), false);
   for (std::size_t i = graph_.nodes.size(); i-- > 0;) {

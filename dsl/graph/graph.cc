@@ -39,8 +39,13 @@ void Graph::Parts::connect(NodeId parent, NodeId child) {
 
 Repartitioning Graph::Parts::name_repartitioning(std::string prefix, AnySerde key, AnySerde value) {
   std::string topic = prefix.ends_with("-repartition") ? prefix : prefix + "-repartition";
-  Repartitioning r{topic, names.generate("KSTREAM-SINK-"), names.generate("KSTREAM-FILTER-"), names.generate("KSTREAM-SOURCE-"),
-                   key, value, std::nullopt};
+  Repartitioning r{topic,
+                   names.generate("KSTREAM-SINK-"),
+                   names.generate("KSTREAM-FILTER-"),
+                   names.generate("KSTREAM-SOURCE-"),
+                   key,
+                   value,
+                   std::nullopt};
   if (!is_generated_stream_name(prefix)) {
     r.sink = topic + "-sink";
     r.filter = topic + "-filter";

@@ -1,8 +1,9 @@
-// Graph: the logical graph behind a StreamsBuilder, as the typed skin sees it: numbered nodes, made by out-of-line calls.
+// Graph: the logical graph behind a StreamsBuilder, as the typed skin sees it: numbered nodes, made by out-of-line
+// calls.
 //
-// It gives names and numbers exactly as Kafka's InternalStreamsBuilder does, numbers burnt by stores and Materialized.with included, so
-// that topics and stores of a topology moved from Java keep their names. Handles (KStream, KTable) are a pointer to it and a number.
-// Threads: one. Not for users.
+// It gives names and numbers exactly as Kafka's InternalStreamsBuilder does, numbers burnt by stores and
+// Materialized.with included, so that topics and stores of a topology moved from Java keep their names. Handles
+// (KStream, KTable) are a pointer to it and a number. Threads: one. Not for users.
 #pragma once
 #include <memory>
 #include <optional>
@@ -33,7 +34,8 @@ struct TopicSpec {
   bool compact = false;
 };
 
-// Kafka's Materialized. `given`: Java's overload with a Materialized would have been called, even though it names no store.
+// Kafka's Materialized. `given`: Java's overload with a Materialized would have been called, even though it names no
+// store.
 struct Materialized {
   std::string_view as;
   AnySerde key, value;
@@ -46,12 +48,12 @@ struct Materialized {
 
 // How a stream's record becomes an aggregate.
 struct Aggregation {
-  std::string_view prefix;               // of the node's and the store's generated names
+  std::string_view prefix;  // of the node's and the store's generated names
   std::string_view name;
-  bool count = false;                    // Java's count() burns a number more than aggregate() does
-  bool reduce = false;                   // no initial value: the first record's value is the first aggregate
-  std::shared_ptr<const void> initial;   // null: none
-  Thunk fold;                            // emits the new aggregate as value; `other` is the old one
+  bool count = false;                   // Java's count() burns a number more than aggregate() does
+  bool reduce = false;                  // no initial value: the first record's value is the first aggregate
+  std::shared_ptr<const void> initial;  // null: none
+  Thunk fold;                           // emits the new aggregate as value; `other` is the old one
 };
 
 enum class TableStepKind { filter, map_values };
@@ -73,8 +75,8 @@ class Graph {
   NodeId repartition(NodeId from, std::string_view name, AnySerde key, AnySerde value, int partitions);
   void sink(NodeId from, const TopicSpec& topic, std::string_view name);
   NodeId to_table(NodeId from, std::string_view name, const Materialized& store);
-  NodeId table_join(NodeId from, NodeId table, std::string_view name, bool left, AnySerde key, AnySerde value, AnySerde table_key,
-                    Thunk joiner);
+  NodeId table_join(NodeId from, NodeId table, std::string_view name, bool left, AnySerde key, AnySerde value,
+                    AnySerde table_key, Thunk joiner);
   NodeId global_join(NodeId from, NodeId table, std::string_view name, bool left, Thunk key, Thunk joiner);
 
   // Tables.
@@ -87,8 +89,8 @@ class Graph {
   // Grouped streams.
   GroupingId group(NodeId from, std::string_view name, AnySerde key, AnySerde value);
   NodeId aggregate(GroupingId grouping, const Aggregation& how, const Materialized& store);
-  NodeId window_aggregate(GroupingId grouping, const Aggregation& how, const Materialized& store, const TimeWindows& windows,
-                          const WindowedKeyType& windowed);
+  NodeId window_aggregate(GroupingId grouping, const Aggregation& how, const Materialized& store,
+                          const TimeWindows& windows, const WindowedKeyType& windowed);
 
   // Keeps `object` alive as long as the topology.
   void keep(std::shared_ptr<const void> object);

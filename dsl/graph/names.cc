@@ -40,7 +40,8 @@ void check_name(std::string_view name) {
   if (name.empty()) return;
   if (name == "." || name == "..") throw TopologyError("Invalid topology: Name cannot be \".\" or \"..\"");
   if (name.size() > 249) {
-    throw TopologyError("Invalid topology: Name is illegal, it can't be longer than 249 characters, name: " + std::string(name));
+    throw TopologyError("Invalid topology: Name is illegal, it can't be longer than 249 characters, name: " +
+                        std::string(name));
   }
   if (!std::all_of(name.begin(), name.end(), is_legal)) {
     throw TopologyError("Invalid topology: Name \"" + std::string(name) +

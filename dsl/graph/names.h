@@ -21,11 +21,12 @@ class Names {
   int next_ = 0;
 };
 
-// Throws TopologyError unless `name` is made of ASCII alphanumerics, '.', '_' and '-', and is not too long. Empty is no name at all, and
-// allowed.
+// Throws TopologyError unless `name` is made of ASCII alphanumerics, '.', '_' and '-', and is not too long. Empty is no
+// name at all, and allowed.
 void check_name(std::string_view name);
 
-// Whether a generated KSTREAM-… name: repartition nodes for one are numbered, for a given name they are called after it.
+// Whether a generated KSTREAM-… name: repartition nodes for one are numbered, for a given name they are called after
+// it.
 bool is_generated_stream_name(std::string_view name);
 
 }  // namespace millrace

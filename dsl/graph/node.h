@@ -54,20 +54,20 @@ struct Repartitioning {
 
 struct Node {
   NodeKind kind = NodeKind::root;
-  std::string name;                     // of the physical node; what the next one's parent is called
+  std::string name;  // of the physical node; what the next one's parent is called
   std::vector<NodeId> parents, children;
-  std::set<std::string> sources;        // the physical source nodes whose partitioning this stream has; for co-partitioning
-  bool rekeyed = false;                 // a grouping or join must repartition first
+  std::set<std::string> sources;  // the physical source nodes whose partitioning this stream has; for co-partitioning
+  bool rekeyed = false;           // a grouping or join must repartition first
 
-  Thunk thunk;                          // the operator's lambda; a source's timestamp extractor
-  Thunk key_thunk;                      // a global join's key function
+  Thunk thunk;      // the operator's lambda; a source's timestamp extractor
+  Thunk key_thunk;  // a global join's key function
   std::optional<OwnedTopic> topic;
-  std::string source_name;              // of a table: its source node
+  std::string source_name;  // of a table: its source node
   std::optional<Repartitioning> repartitioning;
 
   // Stores. A table source has a StoreSpec but makes the store only if `materialized`.
   std::optional<StoreSpec> store;
-  std::optional<bool> in_memory;        // what the user said; else the configuration
+  std::optional<bool> in_memory;  // what the user said; else the configuration
   bool materialized = false;
   bool sends_old_values = false;
   std::vector<std::string> connected_stores;  // other nodes' stores that this one reads
@@ -75,13 +75,13 @@ struct Node {
   std::optional<Aggregation> aggregation;
   std::optional<TimeWindows> windows;
   const WindowedKeyType* windowed = nullptr;
-  const ValueType* value_type = nullptr;      // of a table step's values
+  const ValueType* value_type = nullptr;  // of a table step's values
   TableStepKind step = TableStepKind::filter;
-  NodeId table = -1;                          // of a join
-  AnySerde table_key;                         // of a join: the serde of the table's keys
+  NodeId table = -1;   // of a join
+  AnySerde table_key;  // of a join: the serde of the table's keys
   bool left = false;
-  NodeId join_repartition = -1;               // the repartition node that joins of this stream share
-  bool null_keys_pass = false;                // a repartitioning lets null keys through if there is a left join below
+  NodeId join_repartition = -1;  // the repartition node that joins of this stream share
+  bool null_keys_pass = false;   // a repartitioning lets null keys through if there is a left join below
 
   bool written = false;
 };
@@ -90,11 +90,11 @@ struct Grouping {
   NodeId node;
   std::string name;
   AnySerde key, value;
-  NodeId repartition = -1;              // the one that aggregations of a named grouping share
+  NodeId repartition = -1;  // the one that aggregations of a named grouping share
 };
 
 struct Graph::Parts {
-  std::vector<Node> nodes;              // in order of creation, which is Kafka's build priority; nodes[0] is the root
+  std::vector<Node> nodes;  // in order of creation, which is Kafka's build priority; nodes[0] is the root
   std::vector<Grouping> groupings;
   std::vector<std::set<std::string>> copartitioned;
   std::vector<std::shared_ptr<const void>> kept;

@@ -155,8 +155,8 @@ NodeId Graph::aggregate(GroupingId grouping_id, const Aggregation& how, const Ma
   return g.add(parent, std::move(node));
 }
 
-NodeId Graph::window_aggregate(GroupingId grouping, const Aggregation& how, const Materialized& m, const TimeWindows& windows,
-                               const WindowedKeyType& windowed) {
+NodeId Graph::window_aggregate(GroupingId grouping, const Aggregation& how, const Materialized& m,
+                               const TimeWindows& windows, const WindowedKeyType& windowed) {
   NodeId id = aggregate(grouping, how, m);
   Node& node = (*parts_)[id];
   node.kind = NodeKind::window_aggregate;
@@ -170,8 +170,9 @@ NodeId Graph::window_aggregate(GroupingId grouping, const Aggregation& how, cons
   if (store.retention < least) {
     throw TopologyError("The retention period of the window store " + store.name +
                         " must be no smaller than its window size plus the grace period. Got size=[" +
-                        std::to_string(windows.size.value.count()) + "], grace=[" + std::to_string(windows.grace.value.count()) +
-                        "], retention=[" + std::to_string(store.retention.count()) + "]");
+                        std::to_string(windows.size.value.count()) + "], grace=[" +
+                        std::to_string(windows.grace.value.count()) + "], retention=[" +
+                        std::to_string(store.retention.count()) + "]");
   }
   return id;
 }
@@ -181,8 +182,8 @@ void check_windows(const TimeWindows& w) {
   if (w.size.value <= Duration{0}) throw TopologyError("Window size (sizeMs) must be larger than zero.");
   if (w.grace.value < Duration{0}) throw TopologyError("Grace period must not be negative.");
   if (w.advance < Duration{0} || w.advance > w.size.value) {
-    throw TopologyError("Window advancement interval should be more than zero and less than window duration which is " + size +
-                        " ms, but given advancement interval is: " + std::to_string(w.advance.count()) + " ms");
+    throw TopologyError("Window advancement interval should be more than zero and less than window duration which is " +
+                        size + " ms, but given advancement interval is: " + std::to_string(w.advance.count()) + " ms");
   }
 }
 

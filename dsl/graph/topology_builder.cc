@@ -80,8 +80,8 @@ void TopologyBuilder::add_global_store(StoreSpec store, TopologyNode source, con
 
 void TopologyBuilder::add_store(const StoreSpec& store, const std::string& processor) {
   if (const StoreSpec* other = topology_.store(store.name); other && !is_same_store(*other, store)) {
-    invalid("A different " + std::string(other->is_global ? "Global" : "") + "StateStore has already been added with the name " +
-            store.name);
+    invalid("A different " + std::string(other->is_global ? "Global" : "") +
+            "StateStore has already been added with the name " + store.name);
   }
   topology_.stores.push_back(store);
   connect(processor, store.name);

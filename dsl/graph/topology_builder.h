@@ -25,7 +25,9 @@ class TopologyBuilder {
   void add_repartition_topic(const std::string& topic, std::optional<int> partitions);
   // The topics of these source nodes must have the same number of partitions.
   void copartition(const std::vector<std::set<std::string>>& groups_of_sources);
-  void create_topic_as(const std::string& topic, TopicSettings settings) { topology_.topic_settings.emplace(topic, settings); }
+  void create_topic_as(const std::string& topic, TopicSettings settings) {
+    topology_.topic_settings.emplace(topic, settings);
+  }
 
   Topology finish() &&;
 
@@ -36,10 +38,10 @@ class TopologyBuilder {
   void check_topic_is_new(const std::string& topic) const;
 
   Topology topology_;
-  std::map<std::string, int> index_;            // of nodes by name
-  std::vector<int> group_;                      // union-find
+  std::map<std::string, int> index_;  // of nodes by name
+  std::vector<int> group_;            // union-find
   std::set<std::string> source_topics_, global_nodes_;
-  std::map<std::string, int> store_user_;       // the first processor connected to a store
+  std::map<std::string, int> store_user_;  // the first processor connected to a store
 };
 
 }  // namespace millrace

@@ -8,7 +8,7 @@ struct Aggregate::Update {
   Aggregate* self;
   const RecordRef* record;
   BytesView key;
-  bool first;            // there was no aggregate
+  bool first;  // there was no aggregate
   Timestamp timestamp;
 };
 
@@ -39,7 +39,8 @@ void Aggregate::put(const Update& update, const void* value) {
   ValueAndTimestamp replaced = store_->put(update.key, value, update.timestamp, *update.record->context);
   RecordRef result = *update.record;
   result.value = value;
-  result.other = update.first ? fold_.initial.get() : replaced.value;  // Kafka's old value of a first aggregate is the initial one
+  result.other =
+      update.first ? fold_.initial.get() : replaced.value;  // Kafka's old value of a first aggregate is the initial one
   result.timestamp = update.timestamp;
   forward_update(result);
 }

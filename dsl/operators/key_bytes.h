@@ -11,7 +11,8 @@ namespace millrace {
 class KeyBytes {
  public:
   KeyBytes(AnySerde serde, std::string topic) : serde_(serde), topic_(std::move(topic)) {}
-  // Valid until the next call, or as long as `key` where a key's bytes are its own. Throws SerializationError where the serde fails.
+  // Valid until the next call, or as long as `key` where a key's bytes are its own. Throws SerializationError where the
+  // serde fails.
   BytesView of(const void* key);
 
  private:

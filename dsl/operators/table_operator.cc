@@ -23,7 +23,8 @@ const void* WindowedKey::make(const void* key, Window window) {
   return memory_;
 }
 
-TableOperator::TableOperator(TableStore store) : kept_(std::move(store)), key_(kept_.key ? kept_.key.table->type : nullptr), windowed_key_(kept_.windowed) {}
+TableOperator::TableOperator(TableStore store)
+    : kept_(std::move(store)), key_(kept_.key ? kept_.key.table->type : nullptr), windowed_key_(kept_.windowed) {}
 
 void TableOperator::listen(StateStore& store) {
   if (kept_.sends_old_values) store.send_old_values();

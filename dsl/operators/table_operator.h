@@ -1,4 +1,5 @@
-// TableOperator: an operator whose table is kept in a store and whose updates go on, at once or when the record cache lets them go.
+// TableOperator: an operator whose table is kept in a store and whose updates go on, at once or when the record cache
+// lets them go.
 #pragma once
 #include <string>
 
@@ -26,10 +27,10 @@ class WindowedKey {
 // How a table is kept.
 struct TableStore {
   std::string name;
-  AnySerde key;                              // the inner key of a windowed table
-  const WindowedKeyType* windowed = nullptr; // null: keys are plain
+  AnySerde key;                               // the inner key of a windowed table
+  const WindowedKeyType* windowed = nullptr;  // null: keys are plain
   Duration window_size{0};
-  bool sends_old_values = false;             // someone downstream consumes the values that updates replace
+  bool sends_old_values = false;  // someone downstream consumes the values that updates replace
 };
 
 // Source: Kafka's TimestampedTupleForwarder and TimestampedCacheFlushListener.
@@ -46,7 +47,7 @@ class TableOperator : public Operator {
   void flushed(const FlushedUpdate& update);
   TableStore kept_;
   bool caches_ = false;
-  AnyValue key_;                           // of the update that is being flushed
+  AnyValue key_;  // of the update that is being flushed
   WindowedKey windowed_key_;
 };
 

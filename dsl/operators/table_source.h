@@ -1,12 +1,13 @@
-// TableSource: a topic's, or a stream's, records as updates of a table; and the global table's, which is filled and read only.
+// TableSource: a topic's, or a stream's, records as updates of a table; and the global table's, which is filled and
+// read only.
 #pragma once
 #include "millrace/dsl/operators/key_bytes.h"
 #include "millrace/dsl/operators/table_operator.h"
 
 namespace millrace {
 
-// Null keys are dropped and counted; a null value deletes. Updates are taken in the order in which they come, whatever their timestamps.
-// Source: Kafka's KTableSource.
+// Null keys are dropped and counted; a null value deletes. Updates are taken in the order in which they come, whatever
+// their timestamps. Source: Kafka's KTableSource.
 class TableSource : public TableOperator {
  public:
   // `is_kept` false: nobody reads the table, and there is no store.

@@ -10,8 +10,8 @@ namespace millrace {
 // Source: Kafka's KTableFilter and KTableMapValues.
 class TableStep : public TableOperator {
  public:
-  // The thunk emits the new value of a value that is not null; null for none. A filter that hears old values leaves out updates from
-  // nothing to nothing.
+  // The thunk emits the new value of a value that is not null; null for none. A filter that hears old values leaves out
+  // updates from nothing to nothing.
   TableStep(TableStore store, bool is_kept, bool is_filter, Thunk thunk);
   void init(OperatorContext& context) override;
   void process(const RecordRef& record) override;

@@ -32,11 +32,13 @@ class StoreValueGetter : public ValueGetter {
 
 class StepValueGetter : public ValueGetter {
  public:
-  StepValueGetter(std::unique_ptr<ValueGetter> parent, Thunk thunk) : parent_(std::move(parent)), thunk_(std::move(thunk)) {}
+  StepValueGetter(std::unique_ptr<ValueGetter> parent, Thunk thunk)
+      : parent_(std::move(parent)), thunk_(std::move(thunk)) {}
   void init(OperatorContext& context) override { parent_->init(context); }
   void get(const RecordRef& record, const void* key, const ValueTaker& taker) override {
     Asked asked{this, &record, key, &taker};
-    parent_->get(record, key, {&asked, [](void* self, ValueAndTimestamp value) { static_cast<Asked*>(self)->compute(value); }});
+    parent_->get(record, key,
+                 {&asked, [](void* self, ValueAndTimestamp value) { static_cast<Asked*>(self)->compute(value); }});
   }
 
  private:

@@ -13,7 +13,7 @@ namespace millrace {
 struct ValueSource {
   std::optional<TableStore> store;
   std::shared_ptr<const ValueSource> parent;
-  Thunk thunk;                       // a filter's or map_values': emits the new value, null for none
+  Thunk thunk;  // a filter's or map_values': emits the new value, null for none
 };
 
 // What gets a value; it is valid only during the call.
@@ -28,7 +28,8 @@ class ValueGetter {
  public:
   virtual ~ValueGetter() = default;
   virtual void init(OperatorContext& context) = 0;
-  // `record` is passed on to the lambdas on the way, with `key` for its key. An empty value is given where there is none.
+  // `record` is passed on to the lambdas on the way, with `key` for its key. An empty value is given where there is
+  // none.
   virtual void get(const RecordRef& record, const void* key, const ValueTaker& taker) = 0;
 };
 std::unique_ptr<ValueGetter> make_value_getter(const ValueSource& source);

@@ -9,7 +9,7 @@ struct WindowAggregate::Update {
   const RecordRef* record;
   BytesView key;
   Window window;
-  bool first;            // the window had no aggregate
+  bool first;  // the window had no aggregate
   Timestamp timestamp;
 };
 
@@ -34,7 +34,8 @@ void WindowAggregate::process(const RecordRef& record) {
   Timestamp close = stream_time_ - windows_.grace.value;
   BytesView key = keys_.of(record.key);
   std::int64_t advance = windows_.advance.count();
-  std::int64_t first = std::max<std::int64_t>(0, record.timestamp.ms - windows_.size.value.count() + advance) / advance * advance;
+  std::int64_t first =
+      std::max<std::int64_t>(0, record.timestamp.ms - windows_.size.value.count() + advance) / advance * advance;
   for (Timestamp start{first}; start <= record.timestamp; start = start + windows_.advance) {
     Window window{start, window_end(start, windows_.size.value)};
     if (window.end > close) {

@@ -4,8 +4,9 @@
 
 namespace millrace {
 
-// A null key is dropped and counted; a null value reaches the fold, as in Kafka. Windows that closed `grace` before the operator's own
-// stream time are left alone, and each one counts as a dropped record. Source: Kafka's KStreamWindowAggregate.
+// A null key is dropped and counted; a null value reaches the fold, as in Kafka. Windows that closed `grace` before the
+// operator's own stream time are left alone, and each one counts as a dropped record. Source: Kafka's
+// KStreamWindowAggregate.
 class WindowAggregate : public TableOperator {
  public:
   WindowAggregate(TableStore store, Fold fold, TimeWindows windows);

@@ -10,8 +10,9 @@ Result<bool> Serde<bool>::read(BytesView in) {
 }
 
 Error wrong_size(std::size_t expected, bool floating) {
-  if (floating) return Error(expected == 8 ? "Size of data received by Deserializer is not 8"
-                                           : "Size of data received by Deserializer is not 4");
+  if (floating)
+    return Error(expected == 8 ? "Size of data received by Deserializer is not 8"
+                               : "Size of data received by Deserializer is not 4");
   const char* name = expected == 8 ? "LongDeserializer" : expected == 4 ? "IntegerDeserializer" : "ShortDeserializer";
   return Error(std::string("Size of data received by ") + name + " is not " + std::to_string(expected));
 }

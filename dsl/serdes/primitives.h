@@ -1,4 +1,5 @@
-// Serdes of strings, bytes, booleans and numbers, in the encodings of Kafka's own Java serdes: UTF-8, raw, and big-endian.
+// Serdes of strings, bytes, booleans and numbers, in the encodings of Kafka's own Java serdes: UTF-8, raw, and
+// big-endian.
 #pragma once
 #include <bit>
 #include <cstdint>
@@ -54,7 +55,8 @@ Error wrong_size(std::size_t expected, bool floating);
 // Big-endian; floating point as its IEEE 754 bits, NaN in Java's canonical form.
 template <JavaNumber T>
 struct Serde<T> {
-  using Bits = std::conditional_t<sizeof(T) == 8, std::int64_t, std::conditional_t<sizeof(T) == 4, std::int32_t, std::int16_t>>;
+  using Bits =
+      std::conditional_t<sizeof(T) == 8, std::int64_t, std::conditional_t<sizeof(T) == 4, std::int32_t, std::int16_t>>;
   static void write(T n, Bytes& out) {
     Bits bits;
     if constexpr (std::is_floating_point_v<T>) {

@@ -11,7 +11,9 @@ namespace {
 using Json = nlohmann::json;
 using Produced = TopologyTestDriver::Produced;
 
-std::string application_id(const Json& the_case) { return the_case.at("config").at("application.id").get<std::string>(); }
+std::string application_id(const Json& the_case) {
+  return the_case.at("config").at("application.id").get<std::string>();
+}
 
 void expect_same(const std::string& what, const Json& actual, const Json& expected) {
   if (actual != expected) throw Difference{what + ": " + actual.dump() + ", expected " + expected.dump()};
@@ -55,7 +57,8 @@ void compare_rows(const std::string& what, const std::vector<Json>& actual, cons
   for (std::size_t i = 0; i < std::min(actual.size(), expected.size()); ++i) {
     expect_same(what + "[" + std::to_string(i) + "]", actual[i], expected[i]);
   }
-  if (actual.size() > expected.size()) throw Difference{what + ": more than expected: " + actual[expected.size()].dump()};
+  if (actual.size() > expected.size())
+    throw Difference{what + ": more than expected: " + actual[expected.size()].dump()};
   if (actual.size() < expected.size()) throw Difference{what + ": missing " + expected[actual.size()].dump()};
 }
 
@@ -65,8 +68,8 @@ std::string text_of_json(const Json& json) { return json.is_string() ? json.get<
 
 void expect_equal(const std::string& what, const std::string& actual, const std::string& expected) {
   if (actual == expected) return;
-  std::size_t at = static_cast<std::size_t>(std::mismatch(actual.begin(), actual.end(), expected.begin(), expected.end()).first -
-                                            actual.begin());
+  std::size_t at = static_cast<std::size_t>(
+      std::mismatch(actual.begin(), actual.end(), expected.begin(), expected.end()).first - actual.begin());
   auto line = [&](const std::string& text) {
     std::size_t start = at == 0 ? 0 : text.rfind('\n', at - 1);
     start = start == std::string::npos ? 0 : start;
@@ -79,8 +82,13 @@ void compare_topics(const Topology& topology, const Json& the_case) {
   using Type = Topology::InternalTopic::Type;
   Json topics = Json::array();
   for (const auto& t : topology.internal_topics(application_id(the_case))) {
-    const char* type = t.type == Type::repartition ? "repartition" : t.type == Type::changelog ? "changelog" : "source_as_changelog";
-    topics.push_back({{"name", t.name}, {"type", type}, {"partitions", t.partitions ? Json(*t.partitions) : Json(nullptr)}, {"config", t.config}});
+    const char* type = t.type == Type::repartition ? "repartition"
+                       : t.type == Type::changelog ? "changelog"
+                                                   : "source_as_changelog";
+    topics.push_back({{"name", t.name},
+                      {"type", type},
+                      {"partitions", t.partitions ? Json(*t.partitions) : Json(nullptr)},
+                      {"config", t.config}});
   }
   if (the_case.contains("internal_topics")) expect_same("internal_topics", topics, the_case.at("internal_topics"));
   std::set<std::set<std::string>> groups, expected;
@@ -91,7 +99,8 @@ void compare_topics(const Topology& topology, const Json& the_case) {
     }
     groups.insert(names);
   }
-  for (const Json& group : the_case.value("copartition_groups", Json::array())) expected.insert(group.get<std::set<std::string>>());
+  for (const Json& group : the_case.value("copartition_groups", Json::array()))
+    expected.insert(group.get<std::set<std::string>>());
   expect_same("copartition_groups", groups, expected);
 }
 

@@ -1,8 +1,8 @@
-// Comparison of what a case expects with what Millrace gave. Each function throws Difference at the first that it meets.
+// Comparison of what a case expects with what Millrace gave. Each function throws Difference at the first that it
+// meets.
 #pragma once
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "millrace/dsl/topology.h"
 #include "millrace/runtime/topology_test_driver.h"
@@ -16,10 +16,11 @@ std::string text_of_json(const nlohmann::json& json);
 // Shows where two texts part.
 void expect_equal(const std::string& what, const std::string& actual, const std::string& expected);
 
-void compare_topics(const Topology& topology, const nlohmann::json& the_case);        // internal_topics, copartition_groups
-void compare_produced(const TopologyTestDriver& driver, const nlohmann::json& the_case);  // outputs, changelogs, repartitions
+void compare_topics(const Topology& topology, const nlohmann::json& the_case);  // internal_topics, copartition_groups
+void compare_produced(const TopologyTestDriver& driver,
+                      const nlohmann::json& the_case);  // outputs, changelogs, repartitions
 void compare_stores(TopologyTestDriver& driver, const nlohmann::json& the_case);
 void compare_queries(TopologyTestDriver& driver, const nlohmann::json& the_case);
-void compare_numbers(const TopologyTestDriver& driver, const nlohmann::json& the_case);   // metrics, committed_metadata
+void compare_numbers(const TopologyTestDriver& driver, const nlohmann::json& the_case);  // metrics, committed_metadata
 
 }  // namespace millrace::conformance

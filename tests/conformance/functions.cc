@@ -21,8 +21,8 @@ std::string upper(std::string text) {  // ASCII, Latin-1, Greek and Cyrillic are
   for (char16_t c : utf16(text)) {
     if (c == 0xdf) {
       out += u"SS";
-    } else if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7) || (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) ||
-               (c >= 0x430 && c <= 0x44f)) {
+    } else if ((c >= 'a' && c <= 'z') || (c >= 0xe0 && c <= 0xfe && c != 0xf7) ||
+               (c >= 0x3b1 && c <= 0x3c9 && c != 0x3c2) || (c >= 0x430 && c <= 0x44f)) {
       out += static_cast<char16_t>(c - 32);
     } else if ((c >= 0x100 && c <= 0x137 && c % 2 == 1) || (c >= 0x139 && c <= 0x148 && c % 2 == 0) ||
                (c >= 0x14a && c <= 0x177 && c % 2 == 1)) {
@@ -36,14 +36,16 @@ std::string upper(std::string text) {  // ASCII, Latin-1, Greek and Cyrillic are
   return utf8(out);
 }
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text;
 }
 std::string reversed(const std::string& text) {
   std::u16string units = utf16(text);
   std::reverse(units.begin(), units.end());
   for (std::size_t i = 0; i + 1 < units.size(); ++i) {  // surrogate pairs keep their order
-    if (units[i] >= 0xdc00 && units[i] < 0xe000 && units[i + 1] >= 0xd800 && units[i + 1] < 0xdc00) std::swap(units[i], units[i + 1]);
+    if (units[i] >= 0xdc00 && units[i] < 0xe000 && units[i + 1] >= 0xd800 && units[i + 1] < 0xdc00)
+      std::swap(units[i], units[i + 1]);
   }
   return utf8(units);
 }
@@ -82,12 +84,18 @@ F find(const std::map<std::string, F>& functions, const std::string& name) {
   return found->second;
 }
 
-V k_first_char(const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(first_of(x)); }); }
+V k_first_char(const Value*, const Value* v) {
+  return mapped(v, [](auto* x) { return Value(first_of(x)); });
+}
 V k_mod3(const Value*, const Value* v) {
   return mapped(v, [](auto* x) { return Value("m" + std::to_string(floor_mod(parse_long(x), 3))); });
 }
-V k_before_bar(const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(before_bar(x)); }); }
-V v_upper(const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(upper(text_of(x))); }); }
+V k_before_bar(const Value*, const Value* v) {
+  return mapped(v, [](auto* x) { return Value(before_bar(x)); });
+}
+V v_upper(const Value*, const Value* v) {
+  return mapped(v, [](auto* x) { return Value(upper(text_of(x))); });
+}
 
 }  // namespace
 
@@ -95,33 +103,44 @@ ValueFunction value_function(const std::string& name) {
   static const std::map<std::string, ValueFunction> functions{
       {"identity", [](const Value*, const Value* v) { return maybe_null(v); }},
       {"upper", v_upper},
-      {"lower", [](const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(lower(text_of(x))); }); }},
-      {"reverse", [](const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(reversed(text_of(x))); }); }},
-      {"length", [](const Value*, const Value* v) {
+      {"lower",
+       [](const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(lower(text_of(x))); }); }},
+      {"reverse",
+       [](const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(reversed(text_of(x))); }); }},
+      {"length",
+       [](const Value*, const Value* v) {
          return mapped(v, [](auto* x) { return Value(static_cast<std::int64_t>(utf16(text_of(x)).size())); });
        }},
-      {"parse_long", [](const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(parse_long(x)); }); }},
-      {"to_int", [](const Value*, const Value* v) {
+      {"parse_long",
+       [](const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(parse_long(x)); }); }},
+      {"to_int",
+       [](const Value*, const Value* v) {
          return mapped(v, [](auto* x) { return Value(static_cast<std::int32_t>(parse_long(x))); });
        }},
-      {"half", [](const Value*, const Value* v) {
+      {"half",
+       [](const Value*, const Value* v) {
          return mapped(v, [](auto* x) { return Value(static_cast<double>(parse_long(x)) / 2.0); });
        }},
       {"to_string", [](const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(text_of(x)); }); }},
-      {"add_one", [](const Value*, const Value* v) {
+      {"add_one",
+       [](const Value*, const Value* v) {
          return arithmetic(v, [](std::int64_t n) { return n + 1; }, [](double d) { return d + 1; });
        }},
-      {"twice", [](const Value*, const Value* v) {
+      {"twice",
+       [](const Value*, const Value* v) {
          return arithmetic(v, [](std::int64_t n) { return n * 2; }, [](double d) { return d * 2; });
        }},
-      {"negate", [](const Value*, const Value* v) {
+      {"negate",
+       [](const Value*, const Value* v) {
          return arithmetic(v, [](std::int64_t n) { return -n; }, [](double d) { return -d; });
        }},
       {"bang", [](const Value*, const Value* v) { return mapped(v, [](auto* x) { return Value(text_of(x) + "!"); }); }},
       {"first_char", k_first_char},
-      {"null_if_even", [](const Value*, const Value* v) { return parse_long(v) % 2 == 0 ? std::nullopt : maybe_null(v); }},
+      {"null_if_even",
+       [](const Value*, const Value* v) { return parse_long(v) % 2 == 0 ? std::nullopt : maybe_null(v); }},
       {"before_bar", k_before_bar},
-      {"boom_on_z", [](const Value*, const Value* v) {
+      {"boom_on_z",
+       [](const Value*, const Value* v) {
          if (v && text_of(v).starts_with('z')) throw std::runtime_error("boom");
          return maybe_null(v);
        }},
@@ -136,11 +155,14 @@ KeyFunction key_function(const std::string& name) {
   static const std::map<std::string, KeyFunction> functions{
       {"first_char_key", k_first_char},
       {"value_as_key", [](const Value*, const Value* v) { return maybe_null(v); }},
-      {"key_first_char", [](const Value* k, const Value*) { return mapped(k, [](auto* x) { return Value(first_of(x)); }); }},
-      {"key_reverse", [](const Value* k, const Value*) { return mapped(k, [](auto* x) { return Value(reversed(text_of(x))); }); }},
+      {"key_first_char",
+       [](const Value* k, const Value*) { return mapped(k, [](auto* x) { return Value(first_of(x)); }); }},
+      {"key_reverse",
+       [](const Value* k, const Value*) { return mapped(k, [](auto* x) { return Value(reversed(text_of(x))); }); }},
       {"mod3", k_mod3},
       {"window_key", [](const Value* k, const Value*) { return mapped(k, [](auto* x) { return Value(text_of(x)); }); }},
-      {"key_of_window", [](const Value* k, const Value*) {
+      {"key_of_window",
+       [](const Value* k, const Value*) {
          return mapped(k, [](auto* x) { return Value(*std::get<WindowedValue>(x->content).key); });
        }},
       {"null_key", [](const Value*, const Value*) { return V(); }},
@@ -153,16 +175,17 @@ KeyFunction key_function(const std::string& name) {
 PairFunction pair_function(const std::string& name) {
   static const std::map<std::string, PairFunction> functions{
       {"swap", [](const Value* k, const Value* v) { return KeyValue{maybe_null(v), maybe_null(k)}; }},
-      {"first_char_upper", [](const Value* k, const Value* v) {
+      {"first_char_upper",
+       [](const Value* k, const Value* v) {
          return v ? KeyValue{k_first_char(k, v), v_upper(k, v)} : KeyValue{V(), V()};
        }},
       {"mod3_pair", [](const Value* k, const Value* v) { return KeyValue{k_mod3(k, v), maybe_null(v)}; }},
       {"first_char_pair", [](const Value* k, const Value* v) { return KeyValue{k_first_char(k, v), maybe_null(v)}; }},
       {"before_bar_pair", [](const Value* k, const Value* v) { return KeyValue{k_before_bar(k, v), maybe_null(v)}; }},
-      {"first_char_length", [](const Value* k, const Value* v) {
-         return KeyValue{k_first_char(k, v), value_function("length")(k, v)};
-       }},
-      {"null_on_q", [](const Value* k, const Value* v) {
+      {"first_char_length",
+       [](const Value* k, const Value* v) { return KeyValue{k_first_char(k, v), value_function("length")(k, v)}; }},
+      {"null_on_q",
+       [](const Value* k, const Value* v) {
          bool null = !v || text_of(v).starts_with('q');
          return KeyValue{null ? V() : k_first_char(k, v), maybe_null(v)};
        }},
@@ -172,14 +195,16 @@ PairFunction pair_function(const std::string& name) {
 
 FlatFunction flat_function(const std::string& name) {
   static const std::map<std::string, FlatFunction> functions{
-      {"split_words", [](const Value*, const Value* v) {
+      {"split_words",
+       [](const Value*, const Value* v) {
          std::vector<V> result;
          for (auto& w : words(v)) result.push_back(Value(w));
          return result;
        }},
       {"repeat_twice", [](const Value*, const Value* v) { return std::vector<V>{maybe_null(v), maybe_null(v)}; }},
       {"drop_all", [](const Value*, const Value*) { return std::vector<V>{}; }},
-      {"countdown", [](const Value*, const Value* v) {
+      {"countdown",
+       [](const Value*, const Value* v) {
          std::vector<V> result;
          std::int64_t n = v ? std::min<std::int64_t>(3, std::abs(parse_long(v)) % 4) : 0;
          for (std::int64_t i = 0; i < n; ++i) result.push_back(Value(text_of(v) + "#" + std::to_string(i)));
@@ -192,12 +217,14 @@ FlatFunction flat_function(const std::string& name) {
 FlatPairFunction flat_pair_function(const std::string& name) {
   using Pairs = std::vector<std::pair<V, V>>;
   static const std::map<std::string, FlatPairFunction> functions{
-      {"words_as_keys", [](const Value*, const Value* v) {
+      {"words_as_keys",
+       [](const Value*, const Value* v) {
          Pairs result;
          for (auto& w : words(v)) result.emplace_back(Value(w), Value(w));
          return result;
        }},
-      {"both_ways", [](const Value* k, const Value* v) {
+      {"both_ways",
+       [](const Value* k, const Value* v) {
          Pairs result{{maybe_null(k), maybe_null(v)}};
          if (v) result.emplace_back(k_first_char(k, v), maybe_null(v));
          return result;
@@ -230,24 +257,31 @@ AggregatorFunction aggregator(const std::string& name) {
       {"sub_one_agg", [](const Value*, const Value*, const Value* a) { return number(parse_long(a) - 1); }},
       {"add_long", [](const Value*, const Value* v, const Value* a) { return number(parse_long(a) + parse_long(v)); }},
       {"sub_long", [](const Value*, const Value* v, const Value* a) { return number(parse_long(a) - parse_long(v)); }},
-      {"add_length", [](const Value*, const Value* v, const Value* a) {
+      {"add_length",
+       [](const Value*, const Value* v, const Value* a) {
          return number(parse_long(a) + static_cast<std::int64_t>(utf16(text_of(v)).size()));
        }},
-      {"sub_length", [](const Value*, const Value* v, const Value* a) {
+      {"sub_length",
+       [](const Value*, const Value* v, const Value* a) {
          return number(parse_long(a) - static_cast<std::int64_t>(utf16(text_of(v)).size()));
        }},
-      {"max_long", [](const Value*, const Value* v, const Value* a) {
-         return number(a ? std::max(parse_long(a), parse_long(v)) : parse_long(v));
-       }},
-      {"add_half", [](const Value*, const Value* v, const Value* a) {
+      {"max_long", [](const Value*, const Value* v,
+                      const Value* a) { return number(a ? std::max(parse_long(a), parse_long(v)) : parse_long(v)); }},
+      {"add_half",
+       [](const Value*, const Value* v, const Value* a) {
          return V(Value((a ? std::get<double>(a->content) : 0) + static_cast<double>(parse_long(v)) / 2.0));
        }},
       {"concat", [](const Value*, const Value* v, const Value* a) { return string(tail_of(a, "", v, 24)); }},
-      {"concat_or_new", [](const Value*, const Value* v, const Value* a) { return string(a ? tail_of(a, "", v, 24) : text_of(v)); }},
-      {"plus", [](const Value*, const Value* v, const Value* a) { return string(tail((a ? text_of(a) : "") + "+" + text_of(v), 32)); }},
-      {"minus", [](const Value*, const Value* v, const Value* a) { return string(tail((a ? text_of(a) : "") + "-" + text_of(v), 32)); }},
-      {"concat_key", [](const Value* k, const Value* v, const Value* a) { return string(tail(text_of(a) + text_of(k) + text_of(v), 24)); }},
-      {"delete_on_long", [](const Value*, const Value* v, const Value* a) {
+      {"concat_or_new",
+       [](const Value*, const Value* v, const Value* a) { return string(a ? tail_of(a, "", v, 24) : text_of(v)); }},
+      {"plus", [](const Value*, const Value* v,
+                  const Value* a) { return string(tail((a ? text_of(a) : "") + "+" + text_of(v), 32)); }},
+      {"minus", [](const Value*, const Value* v,
+                   const Value* a) { return string(tail((a ? text_of(a) : "") + "-" + text_of(v), 32)); }},
+      {"concat_key", [](const Value* k, const Value* v,
+                        const Value* a) { return string(tail(text_of(a) + text_of(k) + text_of(v), 24)); }},
+      {"delete_on_long",
+       [](const Value*, const Value* v, const Value* a) {
          if (utf16(text_of(v)).size() > 6) return V();
          return string(tail((a ? text_of(a) : "") + text_of(v), 24));
        }},
@@ -275,11 +309,11 @@ ReducerFunction reducer(const std::string& name) {
 JoinerFunction joiner(const std::string& name) {
   static const std::map<std::string, JoinerFunction> functions{
       {"pair", [](const Value*, const Value* l, const Value* r) { return string(text_of(l) + "+" + text_of(r)); }},
-      {"key_pair", [](const Value* k, const Value* l, const Value* r) {
-         return string(text_of(k) + ":" + text_of(l) + "+" + text_of(r));
-       }},
+      {"key_pair", [](const Value* k, const Value* l,
+                      const Value* r) { return string(text_of(k) + ":" + text_of(l) + "+" + text_of(r)); }},
       {"left_only", [](const Value*, const Value* l, const Value*) { return maybe_null(l); }},
-      {"null_on_same_first", [](const Value*, const Value* l, const Value* r) {
+      {"null_on_same_first",
+       [](const Value*, const Value* l, const Value* r) {
          if (l && r && first_of(l) == first_of(r)) return V();
          return string(text_of(l) + "+" + text_of(r));
        }},

@@ -9,12 +9,42 @@ using Json = nlohmann::json;
 
 std::string text(const Json& step, const char* field) { return step.value(field, std::string()); }
 
-// Fields that a step may have beside those of every step; one that is not here is an option that the interpreter would ignore.
+// Fields that a step may have beside those of every step; one that is not here is an option that the interpreter would
+// ignore.
 void check_fields(const Json& step) {
-  static const std::set<std::string> known{
-      "id", "op", "from", "result", "kt", "vt", "other_value_serde", "agg_type", "name", "topic", "key_serde", "value_serde",
-      "timestamps", "fn", "with", "branches", "default", "unnamed", "partitions", "type", "size_ms", "advance_ms", "grace_ms", "init",
-      "agg", "by", "store", "materialized", "store_type", "retention_ms", "logging", "caching", "logging_config"};
+  static const std::set<std::string> known{"id",
+                                           "op",
+                                           "from",
+                                           "result",
+                                           "kt",
+                                           "vt",
+                                           "other_value_serde",
+                                           "agg_type",
+                                           "name",
+                                           "topic",
+                                           "key_serde",
+                                           "value_serde",
+                                           "timestamps",
+                                           "fn",
+                                           "with",
+                                           "branches",
+                                           "default",
+                                           "unnamed",
+                                           "partitions",
+                                           "type",
+                                           "size_ms",
+                                           "advance_ms",
+                                           "grace_ms",
+                                           "init",
+                                           "agg",
+                                           "by",
+                                           "store",
+                                           "materialized",
+                                           "store_type",
+                                           "retention_ms",
+                                           "logging",
+                                           "caching",
+                                           "logging_config"};
   for (auto& [field, value] : step.items()) {
     if (!known.contains(field)) throw Unsupported{step.at("op").get<std::string>() + " with " + field};
   }
@@ -44,17 +74,20 @@ SerdeRef<Value> Interpreter::value_serde(const Json& step) const {
 }
 
 Topic<V, V> Interpreter::topic(const Json& step) const {
-  return {step.at("topic").get_ref<const std::string&>(), {.key_serde = key_serde(step), .value_serde = value_serde(step)}};
+  return {step.at("topic").get_ref<const std::string&>(),
+          {.key_serde = key_serde(step), .value_serde = value_serde(step)}};
 }
 
-// Java is given a Materialized only by steps with a store, or `materialized`; else by nobody, which counts for generated numbers.
+// Java is given a Materialized only by steps with a store, or `materialized`; else by nobody, which counts for
+// generated numbers.
 template <class O>
 O Interpreter::store_options(const Json& step) const {
   O o{};
   if (step.contains("name")) o.name = step.at("name").template get_ref<const std::string&>();
   if (step.contains("store")) o.as = step.at("store").template get_ref<const std::string&>();
   if (step.contains("store") || step.contains("materialized")) {
-    o.key_serde = step.contains("key_serde") ? SerdeRef<Value>(serde_named(text(step, "key_serde"))) : SerdeRef<Value>();
+    o.key_serde =
+        step.contains("key_serde") ? SerdeRef<Value>(serde_named(text(step, "key_serde"))) : SerdeRef<Value>();
     o.value_serde = value_serde(step);
   }
   o.retention = Duration{step.value("retention_ms", std::int64_t{0})};
@@ -62,7 +95,8 @@ O Interpreter::store_options(const Json& step) const {
   o.caching = step.value("caching", true);
   o.logging = step.value("logging", true);
   if (step.contains("logging_config")) {
-    for (auto& [key, value] : step.at("logging_config").items()) o.changelog.set(key, value.template get<std::string>());
+    for (auto& [key, value] : step.at("logging_config").items())
+      o.changelog.set(key, value.template get<std::string>());
   }
   return o;
 }
@@ -109,7 +143,9 @@ void Interpreter::stream_step(const Json& step, const Stream& stream) {
   if (op == "split") return split(step, stream);
   if (op == "to" && step.contains("topic")) return stream.to(topic(step), named);
   if (op == "repartition") {
-    return put(step, Stream(stream.repartition({.name = name, .key_serde = key_serde(step), .value_serde = value_serde(step),
+    return put(step, Stream(stream.repartition({.name = name,
+                                                .key_serde = key_serde(step),
+                                                .value_serde = value_serde(step),
                                                 .partitions = step.value("partitions", 0)})));
   }
   if (op == "toTable") {
@@ -119,10 +155,12 @@ void Interpreter::stream_step(const Json& step, const Stream& stream) {
     return put(step, stream.to_table(o));
   }
   if (op == "groupByKey") {
-    return put(step, stream.group_by_key({.name = name, .key_serde = key_serde(step), .value_serde = value_serde(step)}));
+    return put(step,
+               stream.group_by_key({.name = name, .key_serde = key_serde(step), .value_serde = value_serde(step)}));
   }
   if (op == "groupBy") {
-    return put(step, stream.group_by(key_function(fn), {.name = name, .key_serde = key_serde(step), .value_serde = value_serde(step)}));
+    return put(step, stream.group_by(key_function(fn),
+                                     {.name = name, .key_serde = key_serde(step), .value_serde = value_serde(step)}));
   }
   if (op == "join" || op == "leftJoin") return join(step, stream);
   stream_map(step, stream);

@@ -1,10 +1,9 @@
 // Interpreter: builds a case's topology through the public DSL, as a program whose types are known only at run time.
 #pragma once
 #include <map>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <variant>
-
-#include <nlohmann/json.hpp>
 
 #include "functions.h"
 #include "named_serde.h"
@@ -16,7 +15,8 @@ struct Unsupported {
   std::string what;
 };
 
-// Source of the steps: vectors/README.md, "Steps". Throws Unsupported, UnknownFunction, and TopologyError where the case is one of error.
+// Source of the steps: vectors/README.md, "Steps". Throws Unsupported, UnknownFunction, and TopologyError where the
+// case is one of error.
 class Interpreter {
  public:
   explicit Interpreter(StreamsBuilder& builder) : builder_(builder) {}
@@ -30,7 +30,9 @@ class Interpreter {
   using Windowed = TimeWindowedKStream<Value, V>;
   using Handle = std::variant<Stream, Table, Global, Grouped, Windowed>;
 
-  void put(const nlohmann::json& step, Handle handle) { handles_.insert_or_assign(step.at("id").get<std::string>(), handle); }
+  void put(const nlohmann::json& step, Handle handle) {
+    handles_.insert_or_assign(step.at("id").get<std::string>(), handle);
+  }
   const Handle& from(const nlohmann::json& step, const char* field = "from") const;
   // The serde that the step gives, or Java's: by the type noted at the step it is called on.
   SerdeRef<Value> key_serde(const nlohmann::json& step) const;
@@ -52,8 +54,8 @@ class Interpreter {
 
   StreamsBuilder& builder_;
   std::map<std::string, Handle> handles_;
-  std::map<std::string, nlohmann::json> steps_;     // by id: their notes of types
-  std::int64_t window_size_ = 0;                    // of the last windowed_by
+  std::map<std::string, nlohmann::json> steps_;  // by id: their notes of types
+  std::int64_t window_size_ = 0;                 // of the last windowed_by
 };
 
 }  // namespace millrace::conformance

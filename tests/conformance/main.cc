@@ -1,5 +1,5 @@
-// millrace-conformance FILE.json…: runs cases recorded from Kafka Streams. One line a failure or skipped case; the counts last.
-// Exit status: 0 if none failed.
+// millrace-conformance FILE.json…: runs cases recorded from Kafka Streams. One line a failure or skipped case; the
+// counts last. Exit status: 0 if none failed.
 #include <cstdio>
 #include <fstream>
 #include <map>

@@ -6,8 +6,11 @@
 namespace millrace::conformance {
 
 NamedSerde::NamedSerde(const std::string& name) {
-  static const std::map<std::string, Kind> kinds{{"string", Kind::string}, {"long", Kind::long_number}, {"int", Kind::int_number},
-                                                 {"double", Kind::double_number}, {"bytes", Kind::bytes}};
+  static const std::map<std::string, Kind> kinds{{"string", Kind::string},
+                                                 {"long", Kind::long_number},
+                                                 {"int", Kind::int_number},
+                                                 {"double", Kind::double_number},
+                                                 {"bytes", Kind::bytes}};
   const std::string windowed = "time_windowed:";
   if (name.starts_with(windowed)) {
     auto colon = name.rfind(':');

@@ -20,6 +20,7 @@ struct Failure {
 
 DriverOptions driver_options(const Json& the_case) {
   DriverOptions options;
+  options.config["processing.guarantee"] = "at_least_once";  // Kafka's default, and the cases'
   for (auto& [key, value] : the_case.at("config").items()) {
     if (key == "wall_clock_start_ms") {
       options.wall_clock = {value.get<std::int64_t>()};
@@ -40,7 +41,8 @@ Topology build(const Json& the_case, const DriverOptions& options) {
   for (const Json& step : the_case.at("topology")) interpreter.step(step);
   TopologyConfig config;
   auto suppliers = options.config.find("dsl.store.suppliers.class");
-  config.in_memory_stores = suppliers != options.config.end() && suppliers->second.ends_with("InMemoryDslStoreSuppliers");
+  config.in_memory_stores =
+      suppliers != options.config.end() && suppliers->second.ends_with("InMemoryDslStoreSuppliers");
   auto cache = options.config.find("statestore.cache.max.bytes");
   config.record_cache = cache == options.config.end() || cache->second != "0";
   return builder.build(config);
@@ -82,7 +84,8 @@ void pipe(TopologyTestDriver& driver, const Json& the_case, const Json& input) {
 // The message of the first of Kafka's exceptions that ours has; Millrace's may say more.
 void expect_error(const Json& error, const std::string& message) {
   for (const Json& link : error.at("chain")) {
-    if (link.at("message").is_string() && message.find(link.at("message").get<std::string>()) != std::string::npos) return;
+    if (link.at("message").is_string() && message.find(link.at("message").get<std::string>()) != std::string::npos)
+      return;
   }
   throw Failure{"error: \"" + message + "\", expected \"" + text_of_json(error.at("message")) + "\""};
 }
@@ -110,7 +113,8 @@ void run(const Json& the_case) {
   std::optional<TopologyTestDriver> driver;
   try {
     Topology topology = build(the_case, options);
-    if (the_case.contains("describe")) expect_equal("describe", topology.describe(), the_case.at("describe").get<std::string>());
+    if (the_case.contains("describe"))
+      expect_equal("describe", topology.describe(), the_case.at("describe").get<std::string>());
     compare_topics(topology, the_case);
     driver.emplace(std::move(topology), options);
   } catch (const std::exception& e) {

@@ -1,8 +1,8 @@
-// run_case: one case against Millrace: description, topics, errors, outputs, changelogs, stores, queries, metrics, metadata.
+// run_case: one case against Millrace: description, topics, errors, outputs, changelogs, stores, queries, metrics,
+// metadata.
 #pragma once
-#include <string>
-
 #include <nlohmann/json.hpp>
+#include <string>
 
 namespace millrace::conformance {
 

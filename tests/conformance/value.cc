@@ -60,7 +60,8 @@ std::u16string utf16(const std::string& text) {
     auto c = static_cast<unsigned char>(text[i]);
     int more = c < 0x80 ? 0 : c < 0xe0 ? 1 : c < 0xf0 ? 2 : 3;
     char32_t point = more == 0 ? c : c & (0x3f >> more);
-    for (int k = 1; k <= more && i + k < text.size(); ++k) point = (point << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3f);
+    for (int k = 1; k <= more && i + k < text.size(); ++k)
+      point = (point << 6) | (static_cast<unsigned char>(text[i + k]) & 0x3f);
     i += static_cast<std::size_t>(more) + 1;
     if (point < 0x10000) {
       units.push_back(static_cast<char16_t>(point));
@@ -82,7 +83,9 @@ std::string utf8(const std::u16string& units) {
     } else if (c >= 0xd800 && c < 0xe000) {
       c = '?';  // as Java's encoder writes half a pair
     }
-    auto put = [&](int shift, char32_t mark, char32_t mask) { text += static_cast<char>(mark | ((c >> shift) & mask)); };
+    auto put = [&](int shift, char32_t mark, char32_t mask) {
+      text += static_cast<char>(mark | ((c >> shift) & mask));
+    };
     if (c < 0x80) {
       text += static_cast<char>(c);
     } else if (c < 0x800) {
@@ -124,7 +127,8 @@ std::string hex(const std::string& bytes) {
 
 std::string from_hex(const std::string& digits) {
   std::string bytes;
-  for (std::size_t i = 0; i + 1 < digits.size(); i += 2) bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
+  for (std::size_t i = 0; i + 1 < digits.size(); i += 2)
+    bytes += static_cast<char>(std::stoi(digits.substr(i, 2), nullptr, 16));
   return bytes;
 }
 

@@ -1,14 +1,14 @@
-// Value: a key or value whose type only the case knows; and the conversions that vectors/README.md ("Functions") speaks of.
+// Value: a key or value whose type only the case knows; and the conversions that vectors/README.md ("Functions") speaks
+// of.
 #pragma once
 #include <cstdint>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <variant>
 
-#include <nlohmann/json.hpp>
-
-#include "millrace/millrace/millrace.h"
+#include "millrace/millrace.h"
 
 namespace millrace::conformance {
 

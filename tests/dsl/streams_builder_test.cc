@@ -1,9 +1,10 @@
 // The first topologies of the guide: that they build, and what Kafka would call their nodes and topics.
+#include "millrace/dsl/streams_builder.h"
+
 #include <gtest/gtest.h>
 
 #include <sstream>
 
-#include "millrace/dsl/streams_builder.h"
 #include "millrace/dsl/topology.h"
 
 namespace millrace {
