@@ -273,6 +273,11 @@ Result<Offset> PartitionLog::checkpoint() {
     }
   }
   for (auto& segment : segments_) MR_TRY(segment->checkpoint_indexes());
+  {
+    constexpr Duration producer_id_expiration = 24h;  // producer.id.expiration.ms
+    std::lock_guard lock(mutex_);
+    producers_.expire(logs_.env().clock().now() - producer_id_expiration);
+  }
   MR_TRY(write_producer_snapshot(logs_.files(), directory(), unsynced.end, producers_));
   MR_TRY(logs_.files().write_file_atomically(directory() + "/leader-epoch-checkpoint", epochs_.encode(),
                                              "log.epochs.write"));  // syncs the directory too
