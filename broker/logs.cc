@@ -146,7 +146,7 @@ Result<> Logs::checkpoint() {
     auto& point = recovery_points_.try_emplace(log->partition(), -1).first->second;
     if (point == log->offsets().log_end_offset && !log->has_unsynced()) continue;
     auto reached = log->checkpoint();
-    if (!reached && reached.error().code() == ErrorCode::unknown_topic_or_partition) continue;  // deleted meanwhile
+    if (!reached && log->is_deleted()) continue;  // deleted meanwhile
     if (!reached) return std::move(reached).error();
     point = *reached;
     changed = true;
@@ -175,7 +175,7 @@ Result<int> Logs::compact() {
     }
     if (!wants_compaction(*log, first_dirty)) continue;
     auto result = broker::compact(*log, first_dirty);
-    if (!result && result.error().code() == ErrorCode::unknown_topic_or_partition) continue;  // deleted meanwhile
+    if (!result && log->is_deleted()) continue;  // deleted meanwhile
     if (!result && result.error().code() == ErrorCode::corrupt_message) {
       directory_.report("ERROR " + result.error().text());
       continue;
@@ -193,7 +193,7 @@ Result<int> Logs::enforce_retention() {
   int removed = 0;
   for (const auto& log : all()) {
     auto count = log->enforce_retention();
-    if (!count && count.error().code() == ErrorCode::unknown_topic_or_partition) continue;
+    if (!count && log->is_deleted()) continue;
     if (!count) return std::move(count).error();
     removed += *count;
   }

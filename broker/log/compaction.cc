@@ -173,7 +173,8 @@ class Compaction {
     }
     MR_TRY(cleaned->seal());
     MR_TRY(cleaned->file().sync("compaction.cleaned.sync"));
-    MR_TRY(cleaned->checkpoint_indexes());
+    MR_ASSIGN(auto indexes, cleaned->write_indexes());
+    MR_TRY(cleaned->sync_indexes(indexes));
     return cleaned;
   }
 

@@ -327,10 +327,8 @@ Result<RecoveredLog> recover_log(LogDirectory& logs, const std::string& partitio
   return Recovery(logs, partition, directory, config, recovery_point, synced, log_start).run();
 }
 
-Result<> write_producer_snapshot(FileSystem& files, const std::string& directory, Offset offset,
-                                 const ProducerState& producers) {
-  MR_TRY(files.write_file_atomically(segment_path(directory, offset, ".snapshot"), producers.encode_snapshot(),
-                                     "log.snapshot.write"));
+Result<> write_producer_snapshot(FileSystem& files, const std::string& directory, Offset offset, BytesView snapshot) {
+  MR_TRY(files.write_file_atomically(segment_path(directory, offset, ".snapshot"), snapshot, "log.snapshot.write"));
   MR_ASSIGN(auto names, files.list(directory));
   auto offsets = offsets_of(names, ".snapshot");
   for (std::size_t i = 0; i + 2 < offsets.size(); ++i) {
