@@ -2,9 +2,6 @@
 
 #include <gtest/gtest.h>
 
-#include "millrace/broker/groups/offsets.h"
-#include "millrace/broker/topics.h"
-
 namespace millrace::broker {
 namespace {
 
@@ -59,30 +56,6 @@ TEST(TransactionRecord, is_read_as_it_was_written) {
     value[1] = 2;
     EXPECT_EQ(decode_transaction(encode_transaction_key("tx"), value).error().code(), ErrorCode::unsupported_version);
   }
-}
-
-// The bytes of Kafka's OffsetCommitKey version 1 and OffsetCommitValue version 3.
-TEST(OffsetRecord, has_kafkas_bytes) {
-  EXPECT_EQ(hex(encode_offset_key({"g", {"t", 2}})),
-            "0001"
-            "000167"
-            "000174"
-            "00000002");
-  EXPECT_EQ(hex(encode_offset_value({7, 3, "m", {100}})),
-            "0003"
-            "0000000000000007"
-            "00000003"
-            "00016d"
-            "0000000000000064");
-  auto value = decode_offset_value(encode_offset_value({7, 3, "m", {100}}));
-  ASSERT_TRUE(value);
-  EXPECT_EQ(value->metadata, "m");
-  EXPECT_EQ(*decode_offset_key(Bytes(std::string("\0\2\0\1g", 5))), std::nullopt);  // a group's metadata
-}
-
-TEST(TopicId, is_printed_as_kafka_prints_it) {
-  EXPECT_EQ(text_of(TopicId{0, 1}), "AAAAAAAAAAAAAAAAAAAAAQ");
-  EXPECT_EQ(text_of(TopicId{~0ull, ~0ull}), "_____________________w");
 }
 
 }  // namespace
