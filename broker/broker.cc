@@ -1,24 +1,24 @@
 #include "millrace/broker/broker.h"
 
-#include <cstdio>
+#include "millrace/base/log.h"
 
 namespace millrace::broker {
 
 Result<std::unique_ptr<Broker>> Broker::open(Env& env, const BrokerConfig& config) {
   std::unique_ptr<Broker> broker(new Broker(config));
-  auto report = config.report ? config.report : [](const std::string& sentence) {
-    std::fprintf(stderr, "millrace broker: %s\n", sentence.c_str());
-  };
+  auto report = config.report ? config.report : [](const std::string& sentence) { log_warn(sentence); };
   MR_ASSIGN(broker->directory_, LogDirectory::open(env, config.data_dir, config.flush, report));
   auto& directory = *broker->directory_;
   MR_ASSIGN(broker->topics_, Topics::open(directory));
   broker->flusher_ = std::make_unique<Flusher>(directory);
   MR_ASSIGN(broker->logs_, Logs::open(directory, *broker->topics_));
-  MR_TRY(broker->make_internal_topic(consumer_offsets_topic, {{"cleanup.policy", "compact"}, {"segment.bytes", "104857600"}}));
-  MR_TRY(broker->make_internal_topic(transaction_state_topic, {{"cleanup.policy", "compact"}, {"segment.bytes", "104857600"}}));
+  MR_TRY(broker->make_internal_topic(consumer_offsets_topic,
+                                     {{"cleanup.policy", "compact"}, {"segment.bytes", "104857600"}}));
+  MR_TRY(broker->make_internal_topic(transaction_state_topic,
+                                     {{"cleanup.policy", "compact"}, {"segment.bytes", "104857600"}}));
   MR_ASSIGN(broker->offsets_, Offsets::load(broker->offsets_log(), *broker->flusher_));
-  MR_ASSIGN(broker->transactions_, Transactions::open(directory, *broker->logs_, *broker->topics_, *broker->flusher_,
-                                                      *broker->offsets_));
+  MR_ASSIGN(broker->transactions_,
+            Transactions::open(directory, *broker->logs_, *broker->topics_, *broker->flusher_, *broker->offsets_));
   broker->last_checkpoint_ = env.clock().now();
   if (config.housekeeping_interval > 0ms) {
     broker->housekeeping_ = env.make_io_executor(1, "housekeeping");

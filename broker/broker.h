@@ -1,4 +1,5 @@
-// The bundled broker, by call: topics, logs, transactions and committed offsets of one data directory, without a socket.
+// The bundled broker, by call: topics, logs, transactions and committed offsets of one data directory, without a
+// socket.
 //
 //   MR_ASSIGN(auto broker, Broker::open(real_env(), {.data_dir = "data"}));
 //   MR_TRY(broker->create_topic("orders", 4, {}));
@@ -7,7 +8,8 @@
 //   MR_TRY(broker->sync({log}));
 //   MR_TRY(broker->close());
 //
-// The embedded log client (connectors/embedded) stands on it in the same process; the server will stand on it for others.
+// The embedded log client (connectors/embedded) stands on it in the same process; the server will stand on it for
+// others.
 #pragma once
 #include <map>
 #include <memory>
@@ -32,22 +34,23 @@ struct BrokerConfig {
   Duration housekeeping_interval = 10s;
   // How often, at most, a housekeeping round also writes a checkpoint (where recovery may start).
   Duration checkpoint_interval = 60s;
-  // Where sentences for an operator go; by default to stderr.
+  // Where sentences for an operator go; by default base/log.h.
   Report report;
 };
 
 // Threads: any, except close(): once, after all others.
 class Broker {
  public:
-  // Errors: KAFKA_STORAGE_ERROR (held by another process, disk), UNSUPPORTED_VERSION (a newer format), CORRUPT_MESSAGE (acknowledged
-  // data is damaged: names file and position).
+  // Errors: KAFKA_STORAGE_ERROR (held by another process, disk), UNSUPPORTED_VERSION (a newer format), CORRUPT_MESSAGE
+  // (acknowledged data is damaged: names file and position).
   static Result<std::unique_ptr<Broker>> open(Env& env, const BrokerConfig& config);
   // Without a close() before it: like a crash of the process, for what is on disk.
   ~Broker();
 
-  // Durable when they return. Errors: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG;
-  // UNKNOWN_TOPIC_OR_PARTITION.
-  Result<Topic> create_topic(const std::string& name, int partitions, const std::map<std::string, std::string>& configs);
+  // Durable when they return. Errors: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS,
+  // INVALID_CONFIG; UNKNOWN_TOPIC_OR_PARTITION.
+  Result<Topic> create_topic(const std::string& name, int partitions,
+                             const std::map<std::string, std::string>& configs);
   Result<> delete_topic(const std::string& name);
   std::vector<Topic> topics() const { return topics_->list(); }
   Result<Topic> topic(const std::string& name) const;

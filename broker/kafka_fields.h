@@ -1,4 +1,5 @@
-// The field encodings of Kafka's own records (the protocol's primitive types), for the record formats of internal topics.
+// The field encodings of Kafka's own records (the protocol's primitive types), for the record formats of internal
+// topics.
 #pragma once
 #include <cstdint>
 #include <string>

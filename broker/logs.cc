@@ -22,8 +22,8 @@ Result<std::unique_ptr<Logs>> Logs::open(LogDirectory& directory, const Topics& 
   return logs;
 }
 
-// A directory is a partition's if it bears the name of one and its metadata has the topic's id. What has metadata and no topic is what
-// a crash left of a creation or a deletion.
+// A directory is a partition's if it bears the name of one and its metadata has the topic's id. What has metadata and
+// no topic is what a crash left of a creation or a deletion.
 Result<> Logs::remove_strays(const Topics& topics) {
   std::map<std::string, std::string> wanted;
   for (const auto& topic : topics.list()) {
@@ -41,8 +41,8 @@ Result<> Logs::remove_strays(const Topics& topics) {
     if (auto found = wanted.find(name); found != wanted.end()) {
       MR_ASSIGN(Bytes metadata, has_metadata ? files.read_file(path + metadata_file) : Result<Bytes>(Bytes()));
       if (metadata == found->second) continue;
-      return Error(ErrorCode::kafka_storage_error, path + metadata_file + " says \"" + metadata + "\", expected \"" +
-                                                       found->second + "\"");
+      return Error(ErrorCode::kafka_storage_error,
+                   path + metadata_file + " says \"" + metadata + "\", expected \"" + found->second + "\"");
     }
     if (!has_metadata) {  // cut short before its metadata, or none of ours
       MR_ASSIGN(auto content, files.list(path));

@@ -16,8 +16,8 @@ namespace millrace::broker {
 // Threads: any.
 class Logs {
  public:
-  // Opens the partitions of all topics, and removes directories that belong to none (a topic whose creation or deletion a crash cut
-  // short).
+  // Opens the partitions of all topics, and removes directories that belong to none (a topic whose creation or deletion
+  // a crash cut short).
   static Result<std::unique_ptr<Logs>> open(LogDirectory& directory, const Topics& topics);
 
   // Makes the partitions' directories, durably, before the topic is added to Topics.

@@ -9,7 +9,7 @@ namespace {
 
 struct NumberKey {
   const char* name;
-  std::int64_t TopicConfig::*field;
+  std::int64_t TopicConfig::* field;
   std::int64_t min;
 };
 constexpr NumberKey numbers[] = {
@@ -25,9 +25,13 @@ constexpr NumberKey numbers[] = {
     {"segment.index.bytes", &TopicConfig::segment_index_bytes, 4},
     {"segment.ms", &TopicConfig::segment_ms, 1},
 };
-const std::set<std::string> replication_keys = {
-    "follower.replication.throttled.replicas", "leader.replication.throttled.replicas", "min.insync.replicas",
-    "unclean.leader.election.enable", "remote.storage.enable", "local.retention.bytes", "local.retention.ms"};
+const std::set<std::string> replication_keys = {"follower.replication.throttled.replicas",
+                                                "leader.replication.throttled.replicas",
+                                                "min.insync.replicas",
+                                                "unclean.leader.election.enable",
+                                                "remote.storage.enable",
+                                                "local.retention.bytes",
+                                                "local.retention.ms"};
 
 Error invalid(const std::string& key, const std::string& value, std::string_view want) {
   return Error(ErrorCode::invalid_config, key + "=" + value + ": " + std::string(want));

@@ -1,7 +1,7 @@
 // A topic's configuration: Kafka's keys, those that mean something on one machine.
 //
-// A key that is not in the table is refused and not ignored: INVALID_CONFIG names the nearest one, and says so when Kafka has the key
-// and one machine has no use for it (replication).
+// A key that is not in the table is refused and not ignored: INVALID_CONFIG names the nearest one, and says so when
+// Kafka has the key and one machine has no use for it (replication).
 #pragma once
 #include <cstdint>
 #include <map>

@@ -66,8 +66,8 @@ Result<> check_topic_name(const std::string& name) {
   if (name == "." || name == "..") return invalid("\".\" and \"..\" are not allowed");
   if (name.size() > 249) return invalid(std::to_string(name.size()) + " characters, at most 249 are allowed");
   for (char c : name) {
-    bool fine = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' ||
-                c == '-';
+    bool fine =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
     if (!fine) return invalid("only letters, digits, '.', '_' and '-' are allowed");
   }
   return {};
@@ -150,7 +150,8 @@ Result<> Topics::apply(BytesView key, BytesView value) {
   } else if (key == producer_ids_key) {
     producer_ids_end_ = in.number<std::int64_t>();
   } else {
-    return Error(ErrorCode::unsupported_version, "record of kind " + std::string(key) + ": written by a newer Millrace");
+    return Error(ErrorCode::unsupported_version,
+                 "record of kind " + std::string(key) + ": written by a newer Millrace");
   }
   if (!in.ok()) return Error(ErrorCode::corrupt_message, "damaged record of kind " + std::string(key));
   return {};
@@ -200,15 +201,15 @@ Result<Topic> Topics::propose(const std::string& name, int partitions,
                               const std::map<std::string, std::string>& configs) {
   MR_TRY(check_topic_name(name));
   if (partitions < 1 || partitions > 100000) {
-    return Error(ErrorCode::invalid_partitions, "topic " + name + ": " + std::to_string(partitions) +
-                                                    " partitions; from 1 to 100000 are possible");
+    return Error(ErrorCode::invalid_partitions,
+                 "topic " + name + ": " + std::to_string(partitions) + " partitions; from 1 to 100000 are possible");
   }
   if (auto config = TopicConfig::parse(configs); !config) return std::move(config).error().in("topic " + name);
   std::lock_guard lock(mutex_);
   for (const auto& [existing, topic] : topics_) {
     if (existing == name) {
-      return Error(ErrorCode::topic_already_exists, "topic " + name + " exists, with " +
-                                                        std::to_string(topic.partitions) + " partitions");
+      return Error(ErrorCode::topic_already_exists,
+                   "topic " + name + " exists, with " + std::to_string(topic.partitions) + " partitions");
     }
     if (topic_names_collide(existing, name)) {
       return Error(ErrorCode::invalid_topic_exception,

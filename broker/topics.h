@@ -1,8 +1,10 @@
-// The topics of a broker: names, ids, partition counts, configurations; and the producer ids given out. On disk in a log of their own.
+// The topics of a broker: names, ids, partition counts, configurations; and the producer ids given out. On disk in a
+// log of their own.
 //
-// topics.log is a sequence of record batches (format v2), one a change, synced before the change is answered. Keys: "topic" with the
-// name, "removed" with the id, "producer_ids". It is read whole at the start and written anew when most of it is history.
-// Bytes: docs/formats/topics_log.md. (Kafka keeps the same in its metadata quorum's log, which one machine has no use for.)
+// topics.log is a sequence of record batches (format v2), one a change, synced before the change is answered. Keys:
+// "topic" with the name, "removed" with the id, "producer_ids". It is read whole at the start and written anew when
+// most of it is history. Bytes: docs/formats/topics_log.md. (Kafka keeps the same in its metadata quorum's log, which
+// one machine has no use for.)
 #pragma once
 #include <map>
 #include <memory>
@@ -42,8 +44,8 @@ class Topics {
   // Error: CORRUPT_MESSAGE (damaged before its end), UNSUPPORTED_VERSION (a record of a newer Millrace).
   static Result<std::unique_ptr<Topics>> open(LogDirectory& logs);
 
-  // A topic with a new id that could be created; nothing is written. Errors: INVALID_TOPIC_EXCEPTION, TOPIC_ALREADY_EXISTS,
-  // INVALID_PARTITIONS, INVALID_CONFIG.
+  // A topic with a new id that could be created; nothing is written. Errors: INVALID_TOPIC_EXCEPTION,
+  // TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG.
   Result<Topic> propose(const std::string& name, int partitions, const std::map<std::string, std::string>& configs);
   // Durable when they return.
   Result<> add(const Topic& topic);

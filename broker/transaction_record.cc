@@ -90,8 +90,8 @@ Result<TransactionRecord> decode_transaction(BytesView key, BytesView value) {
   ByteReader in(value);
   auto version = in.number<std::int16_t>();
   if (key_in.ok() && in.ok() && (key_version > 0 || version > 1)) {
-    return Error(ErrorCode::unsupported_version, "transaction record of versions " + std::to_string(key_version) +
-                                                     " and " + std::to_string(version));
+    return Error(ErrorCode::unsupported_version,
+                 "transaction record of versions " + std::to_string(key_version) + " and " + std::to_string(version));
   }
   bool flexible = version >= 1;
   record.producer_id = in.number<std::int64_t>();

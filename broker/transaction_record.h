@@ -1,5 +1,5 @@
-// The records of __transaction_state, in Kafka's formats: TransactionLogKey version 0, TransactionLogValue version 1 (read: 0 and 1).
-// (docs/formats/transaction_state.md)
+// The records of __transaction_state, in Kafka's formats: TransactionLogKey version 0, TransactionLogValue version 1
+// (read: 0 and 1). (docs/formats/transaction_state.md)
 #pragma once
 #include <optional>
 #include <set>

@@ -85,16 +85,18 @@ Result<> Transactions::recover() {
       if (log->partition().topic == consumer_offsets_topic) offsets_.complete(open.producer_id, outcome);
       touched.push_back(log);
     }
-    for (auto [id, epoch] : log->producer_epochs()) {
-      auto found = by_producer.find(id);
-      if (found != by_producer.end() && found->second->producer_id == id && !is_prepared(found->second->state)) {
-        // The coordinator's own records may have been lost, those of the partition not.
-        found->second->producer_epoch = std::max(found->second->producer_epoch, epoch);
-      }
-    }
   }
   if (touched.size() > 1 && directory_.flush_mode() == FlushMode::group) MR_TRY(flusher_.sync(touched));
   directory_.env().fault_point("transactions.recovered");
+  // Only now, since the decisions above were read off the epochs: the coordinator's own records may have been lost
+  // where those of a partition were not, and the next producer must be above both.
+  for (const auto& log : logs_.all()) {
+    for (auto [id, epoch] : log->producer_epochs()) {
+      auto found = by_producer.find(id);
+      if (found == by_producer.end() || found->second->producer_id != id) continue;
+      found->second->producer_epoch = std::max(found->second->producer_epoch, epoch);
+    }
+  }
   for (auto& [id, transaction] : transactions_) {
     auto& record = transaction->record;
     if (!is_prepared(record.state)) continue;
@@ -134,7 +136,8 @@ Result<> Transactions::check(const Transaction& transaction, ProducerIdentity pr
   return {};
 }
 
-// A record with a higher epoch may reach the disk only after the markers of the transaction before it have, see the header.
+// A record with a higher epoch may reach the disk only after the markers of the transaction before it have, see the
+// header.
 Result<> Transactions::sync_before_next_record(Transaction& transaction, bool with_data) {
   auto logs = transaction.marker_logs;
   if (with_data) logs.insert(logs.end(), transaction.logs.begin(), transaction.logs.end());
@@ -238,7 +241,8 @@ Result<ProducerIdentity> Transactions::end(const std::string& transactional_id, 
   MR_TRY(check(*transaction, producer));
   if (record.state != TransactionState::ongoing) {
     if (outcome == ControlType::abort) return producer;  // nothing was added: nothing to abort
-    return Error(ErrorCode::invalid_txn_state, "transactional id " + transactional_id + ": no transaction to commit, in state " +
+    return Error(ErrorCode::invalid_txn_state, "transactional id " + transactional_id +
+                                                   ": no transaction to commit, in state " +
                                                    std::string(name_of(record.state)));
   }
   if (outcome == ControlType::commit) {

@@ -37,9 +37,7 @@ class Nullable {
   operator T() const {
     return value_;
   }
-  template <class T>
-    requires std::same_as<T, std::optional<U>>
-  operator const T&() const {
+  operator const std::optional<U>&() const {
     if (value_ && !copy_) copy_ = *value_;
     return copy_;
   }

@@ -1,6 +1,7 @@
 #include "millrace/runtime/committer.h"
 
 #include "millrace/base/log.h"
+#include "millrace/base/parallel.h"
 
 namespace millrace {
 
@@ -182,29 +183,32 @@ void Committer::checkpoint_if_due() {
   });
 }
 
-Result<> Committer::write_checkpoints() {
-  for (Member& m : members_) {
-    if (!m.database) continue;
-    std::vector<TaskDatabase::Update> updates;
-    std::vector<std::pair<std::size_t, std::int64_t>> reached;
-    std::vector<std::pair<Member::StoreTail*, std::vector<Tail::Piece>>> taken;
-    {
-      std::lock_guard lock(checkpoint_mutex_);
-      for (auto& tail : m.tails)
-        if (!tail.tail.empty()) taken.emplace_back(&tail, tail.tail.take());
-    }
-    for (auto& [tail, pieces] : taken) {
-      const StoreSpec& spec = *m.runner->task().stores()[tail->store].spec;
-      MR_ASSIGN(CheckpointRows rows, rows_of(spec, pieces, tail->observed));
-      rows.position.topic = tail->topic_id;
-      rows.position.written = env_.clock().now();
-      updates.push_back({tail->row, std::move(rows)});
-      reached.emplace_back(tail->store, pieces.back().last_sequence);
-    }
-    if (updates.empty()) continue;
-    MR_TRY(m.database->write(updates));
-    for (auto [store, sequence] : reached) m.runner->note_checkpoint(store, sequence);
+Result<> Committer::write_checkpoint(Member& m) {
+  std::vector<TaskDatabase::Update> updates;
+  std::vector<std::pair<std::size_t, std::int64_t>> reached;
+  std::vector<std::pair<Member::StoreTail*, std::vector<Tail::Piece>>> taken;
+  {
+    std::lock_guard lock(checkpoint_mutex_);
+    for (auto& tail : m.tails)
+      if (!tail.tail.empty()) taken.emplace_back(&tail, tail.tail.take());
   }
+  for (auto& [tail, pieces] : taken) {
+    const StoreSpec& spec = *m.runner->task().stores()[tail->store].spec;
+    MR_ASSIGN(CheckpointRows rows, rows_of(spec, pieces, tail->observed));
+    rows.position.topic = tail->topic_id;
+    rows.position.written = env_.clock().now();
+    updates.push_back({tail->row, std::move(rows)});
+    reached.emplace_back(tail->store, pieces.back().last_sequence);
+  }
+  if (updates.empty()) return {};
+  MR_TRY(m.database->write(updates));
+  for (auto [store, sequence] : reached) m.runner->note_checkpoint(store, sequence);
+  return {};
+}
+
+Result<> Committer::write_checkpoints() {
+  for (Member& m : members_)
+    if (m.database) MR_TRY(write_checkpoint(m));
   return {};
 }
 
@@ -213,7 +217,11 @@ Result<> Committer::checkpoint_and_wait() {
     std::unique_lock lock(mutex_);
     changed_.wait_for(lock, std::chrono::milliseconds(1));
   }
-  auto written = write_checkpoints();
+  // The last ones, with nothing else to do: all at once.
+  std::vector<std::function<Result<>()>> jobs;
+  for (Member& m : members_)
+    if (m.database) jobs.push_back([this, &m] { return write_checkpoint(m); });
+  auto written = run_all(io_, jobs);
   checkpointing_.store(false);
   return written;
 }

@@ -77,6 +77,7 @@ class Committer {
   void schedule();
   void purge(const OffsetsToCommit& offsets);
   void checkpoint_if_due();
+  Result<> write_checkpoint(Member& member);
   Result<> write_checkpoints();
 
   Env& env_;

@@ -1,11 +1,14 @@
 #include "millrace/runtime/streams.h"
 
+#include <algorithm>
 #include <condition_variable>
+#include <map>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
 
 #include "millrace/base/log.h"
+#include "millrace/base/parallel.h"
 #include "millrace/base/murmur2.h"
 #include "millrace/runtime/committer.h"
 #include "millrace/runtime/global_task.h"
@@ -30,6 +33,7 @@ std::string_view name_of(StreamsState state) {
 
 namespace {
 constexpr std::size_t share_of_database_memory = 4;  // a quarter of state.memory.bytes
+constexpr int io_threads = 8;                        // they wait for the disk
 
 ConfigValues with_name(ConfigValues values, const std::string& name) {
   values.try_emplace("application.id", name);
@@ -60,7 +64,8 @@ struct Streams::Content {
   std::shared_mutex global_lock;
   RunnerEnvironment environment;
   std::unique_ptr<GlobalTask> global;
-  std::vector<std::unique_ptr<TaskDatabase>> databases;
+  std::map<TaskId, std::vector<std::string>> stored;   // names of the stores that each task keeps on disk
+  std::map<TaskId, std::unique_ptr<TaskDatabase>> databases;
   std::vector<std::unique_ptr<TaskRunner>> runners;
   std::vector<Member> members;
   std::unique_ptr<Committer> committer;
@@ -74,8 +79,9 @@ struct Streams::Content {
 
   Result<> open_log();
   Result<> open_tasks();
+  Result<> open_databases(const std::vector<TaskId>& ids);
   Result<> open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings);
-  Result<> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& stored);
+  Result<> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names);
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   Result<> watch_inputs();
   Result<> note_ends();
@@ -139,7 +145,7 @@ Result<> Streams::start() {
   Content& c = *content_;
   MR_TRY(c.open_log());
   c.workers = c.env.make_executor(static_cast<int>(c.config.integer("num.stream.threads")), "tasks");
-  c.io = c.env.make_io_executor(2, "commit");
+  c.io = c.env.make_io_executor(io_threads, "commit");
   c.scheduler = std::make_unique<Scheduler>(*c.workers);
   c.environment.clock = &c.env.clock();
   c.environment.consumer = c.consumer.get();
@@ -194,53 +200,63 @@ Result<> Streams::Content::open_tasks() {
   for (const auto& [topic, count] : topics.partitions)
     for (PartitionId p = 0; p < count; ++p) inputs.push_back({topic, p});
   MR_ASSIGN(OffsetsToCommit committed, consumer->committed(inputs));
+  MR_TRY(open_databases(ids));
   for (TaskId id : ids) MR_TRY(open_task(id, committed, settings));
   return {};
 }
 
+// All at once: opening one is mostly waiting for the disk.
+Result<> Streams::Content::open_databases(const std::vector<TaskId>& ids) {
+  std::vector<std::function<Result<>()>> jobs;
+  for (TaskId id : ids) {
+    std::vector<std::string>& names = stored[id];
+    for (const StoreSpec& spec : topology.stores) {
+      if (spec.is_global || spec.in_memory) continue;
+      const bool mine = std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const TopologyNode& node) {
+        return node.sub_topology == id.sub_topology && std::find(node.stores.begin(), node.stores.end(), spec.name) != node.stores.end();
+      });
+      if (mine) names.push_back(spec.name);
+    }
+    if (names.empty()) continue;
+    auto& database = databases[id];
+    jobs.push_back([this, id, &names, &database]() -> Result<> {
+      MR_ASSIGN(database, TaskDatabase::open(env, directory->task_path(id.text()), names, memory));
+      return {};
+    });
+  }
+  return run_all(*io, jobs);
+}
+
 Result<> Streams::Content::open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings) {
-  std::vector<std::string> stored;
-  for (const StoreSpec& spec : topology.stores) {
-    if (spec.is_global || spec.in_memory) continue;
-    for (const TopologyNode& node : topology.nodes)
-      if (node.sub_topology == id.sub_topology && std::find(node.stores.begin(), node.stores.end(), spec.name) != node.stores.end()) {
-        stored.push_back(spec.name);
-        break;
-      }
-  }
-  TaskDatabase* database = nullptr;
-  if (!stored.empty()) {
-    MR_ASSIGN(auto opened, TaskDatabase::open(env, directory->task_path(id.text()), stored, memory));
-    database = opened.get();
-    databases.push_back(std::move(opened));
-  }
+  const std::vector<std::string>& names = stored[id];
+  TaskDatabase* database = names.empty() ? nullptr : databases[id].get();
   auto runner = std::make_unique<TaskRunner>(std::make_unique<RecordCollector>(*producer, log.admin(), pool), id.sub_topology, environment);
   try {
     runner->set_task(std::make_unique<Task>(id, topology, std::vector<int>{id.sub_topology}, settings, runner->output(), global->stores(),
                                             [&](const StoreSpec& spec) -> Checkpoint* {
-                                              for (std::size_t i = 0; i < stored.size(); ++i)
-                                                if (stored[i] == spec.name) return database->rows(i);
+                                              for (std::size_t i = 0; i < names.size(); ++i)
+                                                if (names[i] == spec.name) return database->rows(i);
                                               return nullptr;
                                             }));
   } catch (const std::exception& e) {
     return Error(ErrorCode::unknown_server_error, "task " + id.text() + ": " + e.what());
   }
-  MR_TRY(restore(*runner, database, stored));
+  MR_TRY(restore(*runner, database, names));
   MR_TRY(seek(*runner, committed));
   runners.push_back(std::move(runner));
   return {};
 }
 
-Result<> Streams::Content::restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& stored) {
+Result<> Streams::Content::restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names) {
   Member member{&runner, database, {}};
   Restorer restorer(env, *consumer, log.admin(), environment.exactly_once);
   for (std::size_t i = 0; i < runner.task().stores().size(); ++i) {
     const Task::Store& store = runner.task().stores()[i];
-    auto row = std::find(stored.begin(), stored.end(), store.spec->name);
-    const bool on_disk = row != stored.end();
+    auto row = std::find(names.begin(), names.end(), store.spec->name);
+    const bool on_disk = row != names.end();
     Member::StoreTail tail;
     tail.store = i;
-    tail.row = static_cast<std::size_t>(row - stored.begin());
+    tail.row = static_cast<std::size_t>(row - names.begin());
     auto restored = restorer.restore(runner.task(), store, on_disk ? database : nullptr, tail.row);
     if (!restored) return std::move(restored).error().in("task " + runner.task().id().text() + ", store " + store.spec->name);
     if (!on_disk || !store.changelog) continue;

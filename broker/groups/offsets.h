@@ -1,8 +1,9 @@
-// The offsets that consumer groups have committed, kept in the compacted topic __consumer_offsets in Kafka's record formats.
+// The offsets that consumer groups have committed, kept in the compacted topic __consumer_offsets in Kafka's record
+// formats.
 //
-// Key: OffsetCommitKey version 1 (group, topic, partition); value: OffsetCommitValue version 3 (offset, leader epoch, metadata, commit
-// timestamp), read from version 0 on; null: deleted. (docs/formats/consumer_offsets.md)
-// Offsets of a transaction are written as its records and become visible with its commit marker in this log (KIP-447).
+// Key: OffsetCommitKey version 1 (group, topic, partition); value: OffsetCommitValue version 3 (offset, leader epoch,
+// metadata, commit timestamp), read from version 0 on; null: deleted. (docs/formats/consumer_offsets.md) Offsets of a
+// transaction are written as its records and become visible with its commit marker in this log (KIP-447).
 #pragma once
 #include <map>
 #include <memory>
@@ -48,7 +49,8 @@ class Offsets {
   // Durable (at flush=group) and visible when it returns. Error: OFFSET_METADATA_TOO_LARGE, KAFKA_STORAGE_ERROR.
   Result<> commit(const std::string& group, const GroupOffsets& offsets);
   // Appends them as part of this producer's transaction.
-  Result<> add_to_transaction(const std::string& group, const GroupOffsets& offsets, const PartitionLog::Producer& producer);
+  Result<> add_to_transaction(const std::string& group, const GroupOffsets& offsets,
+                              const PartitionLog::Producer& producer);
   // The transaction's marker stands in the log: its offsets become visible, or go.
   void complete(ProducerId id, ControlType type);
 

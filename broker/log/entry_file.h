@@ -1,9 +1,9 @@
 // A file of entries of one size, in order: what the three indexes of a segment are made of.
 //
-// The active segment's entries live in memory and are written out at a checkpoint, when the segment is rolled, and on close: a crash
-// loses only what recovery computes anew from the segment. A sealed segment's stay on disk and are read one by one (a binary search
-// is 18 reads for the largest index), so that memory does not grow with the log. No mmap: Kafka's indexes are mapped, and a disk
-// error then is a signal and not an error.
+// The active segment's entries live in memory and are written out at a checkpoint, when the segment is rolled, and on
+// close: a crash loses only what recovery computes anew from the segment. A sealed segment's stay on disk and are read
+// one by one (a binary search is 18 reads for the largest index), so that memory does not grow with the log. No mmap:
+// Kafka's indexes are mapped, and a disk error then is a signal and not an error.
 #pragma once
 #include <string>
 
@@ -34,7 +34,10 @@ class EntryFile {
     if (!sealed_) {
       while (low < high) {
         std::size_t middle = (low + high) / 2;
-        if (before(entries_.data() + middle * entry_size_)) low = middle + 1; else high = middle;
+        if (before(entries_.data() + middle * entry_size_))
+          low = middle + 1;
+        else
+          high = middle;
       }
       return low;
     }
@@ -45,14 +48,17 @@ class EntryFile {
       std::size_t middle = (low + high) / 2;
       MR_ASSIGN(std::size_t size, file->read_at(middle * entry_size_, bytes.data(), entry_size_));
       if (size != entry_size_) return Error(ErrorCode::kafka_storage_error, path_ + " has become shorter");
-      if (before(bytes.data())) low = middle + 1; else high = middle;
+      if (before(bytes.data()))
+        low = middle + 1;
+      else
+        high = middle;
     }
     return low;
   }
   // Writes what is not on disk yet; syncs it if there was any.
   Result<> write(Site site);
-  // write(), then leaves the entries to the disk. Not synced: recovery rebuilds what a crash loses (write() at the next checkpoint
-  // comes too late for a sealed file, so it is synced by sync()).
+  // write(), then leaves the entries to the disk. Not synced: recovery rebuilds what a crash loses (write() at the next
+  // checkpoint comes too late for a sealed file, so it is synced by sync()).
   Result<> seal(Site site);
   Result<> sync(Site site);
   const std::string& path() const { return path_; }

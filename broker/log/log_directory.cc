@@ -1,15 +1,34 @@
 #include "millrace/broker/log/log_directory.h"
 
 #include <sstream>
+#include <vector>
 
 namespace millrace::broker {
+namespace {
+
+// A new folder's name is in its parent, which must be synced too: a power cut would take the folder with all that was
+// synced in it.
+Result<> make_durable_directories(FileSystem& files, const std::string& path) {
+  std::vector<std::string> parents;
+  for (std::string at = path; at != "." && at != "/" && !files.exists(at);) {
+    std::size_t slash = at.rfind('/');
+    at = slash == std::string::npos ? "." : slash == 0 ? "/" : at.substr(0, slash);
+    parents.push_back(at);
+  }
+  MR_TRY(files.make_directories(path));
+  for (const auto& parent : parents) MR_TRY(files.sync_directory(parent, "log.directory.parent"));
+  return {};
+}
+
+}  // namespace
 
 Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Env& env, const std::string& path, FlushMode flush,
                                                          Report report) {
-  MR_TRY(env.files().make_directories(path));
+  MR_TRY(make_durable_directories(env.files(), path));
   std::unique_ptr<LogDirectory> directory(new LogDirectory(env, path, flush, std::move(report)));
   MR_ASSIGN(directory->lock_, env.files().lock(path + "/millrace.lock"));
   MR_TRY(directory->check_format());
+  MR_ASSIGN(directory->synced_offsets_, SyncedOffsets::open(env.files(), path + "/synced-offsets"));
   return directory;
 }
 
@@ -21,9 +40,9 @@ Result<> LogDirectory::check_format() {
   MR_ASSIGN(Bytes text, files().read_file(file));
   int number = std::atoi(text.c_str());
   if (number == format_number) return {};
-  return Error(ErrorCode::unsupported_version,
-               file + ": format " + std::to_string(number) + "; this Millrace reads format " +
-                   std::to_string(format_number) + (number > format_number ? ": use a newer one" : ""));
+  return Error(ErrorCode::unsupported_version, file + ": format " + std::to_string(number) +
+                                                   "; this Millrace reads format " + std::to_string(format_number) +
+                                                   (number > format_number ? ": use a newer one" : ""));
 }
 
 void LogDirectory::fence(const Error& cause) {
@@ -37,7 +56,8 @@ void LogDirectory::fence(const Error& cause) {
 }
 
 Result<> LogDirectory::check() const {
-  if (!fenced_.load(std::memory_order_acquire)) [[likely]] return {};
+  if (!fenced_.load(std::memory_order_acquire)) [[likely]]
+    return {};
   std::lock_guard lock(mutex_);
   return Error(ErrorCode::kafka_storage_error, "log directory " + path_ + " is fenced: " + cause_);
 }
@@ -59,8 +79,8 @@ Result<LogDirectory::Offsets> LogDirectory::read_offsets(const std::string& file
   Offset offset = 0;
   while (in >> partition.topic >> partition.partition >> offset) offsets[partition] = offset;
   if (offsets.size() != count) {
-    return Error(ErrorCode::kafka_storage_error, path + ": says " + std::to_string(count) + " entries, has " +
-                                                     std::to_string(offsets.size()));
+    return Error(ErrorCode::kafka_storage_error,
+                 path + ": says " + std::to_string(count) + " entries, has " + std::to_string(offsets.size()));
   }
   return offsets;
 }

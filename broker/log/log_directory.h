@@ -4,6 +4,7 @@
 //   <data_dir>/millrace.lock        held as long as the broker runs
 //   <data_dir>/topics.log           broker/topics.h
 //   <data_dir>/recovery-point-offset-checkpoint, log-start-offset-checkpoint     Kafka's text files
+//   <data_dir>/synced-offsets       broker/log/synced_offsets.h
 //   <data_dir>/<topic>-<partition>/ broker/log/partition_log.h
 // (docs/formats/directory.md)
 #pragma once
@@ -17,6 +18,7 @@
 #include "millrace/base/env.h"
 #include "millrace/base/result.h"
 #include "millrace/base/types.h"
+#include "millrace/broker/log/synced_offsets.h"
 
 namespace millrace::broker {
 
@@ -32,7 +34,8 @@ class LogDirectory {
   static constexpr int format_number = 1;
 
   // Makes the directory if it is missing, locks it, checks its format.
-  // Errors: KAFKA_STORAGE_ERROR (held by another process, which is named), UNSUPPORTED_VERSION (written by a newer Millrace).
+  // Errors: KAFKA_STORAGE_ERROR (held by another process, which is named), UNSUPPORTED_VERSION (written by a newer
+  // Millrace).
   static Result<std::unique_ptr<LogDirectory>> open(Env& env, const std::string& path, FlushMode flush, Report report);
 
   Env& env() { return env_; }
@@ -41,11 +44,14 @@ class LogDirectory {
   FlushMode flush_mode() const { return flush_; }
   void report(const std::string& sentence) const { report_(sentence); }
 
-  // A failed sync or a torn write that could not be undone: from here on nothing is written. Not retried, since the kernel has
-  // dropped the pages: only a restart, which reads what is on the disk, knows what is there.
+  // A failed sync or a torn write that could not be undone: from here on nothing is written. Not retried, since the
+  // kernel has dropped the pages: only a restart, which reads what is on the disk, knows what is there.
   void fence(const Error& cause);
   // Error: KAFKA_STORAGE_ERROR with the first cause, once fenced.
   Result<> check() const;
+
+  // Up to where partitions were synced.
+  SyncedOffsets& synced_offsets() { return *synced_offsets_; }
 
   // Kafka's checkpoint files: one offset a partition. A missing file is an empty map.
   using Offsets = std::map<TopicPartition, Offset>;
@@ -64,6 +70,7 @@ class LogDirectory {
   FlushMode flush_;
   Report report_;
   std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<SyncedOffsets> synced_offsets_;
   std::atomic<bool> fenced_{false};
   mutable std::mutex mutex_;
   std::string cause_;  // under mutex_

@@ -10,8 +10,8 @@ Result<std::shared_ptr<PartitionLog>> PartitionLog::open(LogDirectory& logs, Opt
   std::shared_ptr<PartitionLog> log(new PartitionLog(logs, std::move(options)));
   const auto& o = log->options_;
   MR_TRY(logs.files().make_directories(o.directory));
-  MR_ASSIGN(auto recovered,
-            recover_log(logs, log->name(), o.directory, o.config, o.recovery_point, o.log_start));
+  MR_ASSIGN(auto recovered, recover_log(logs, log->name(), o.directory, o.config, o.recovery_point,
+                                        logs.synced_offsets().find(o.topic_id, o.partition.partition), o.log_start));
   log->segments_ = std::move(recovered.segments);
   log->producers_ = std::move(recovered.producers);
   log->epochs_ = std::move(recovered.epochs);
@@ -19,7 +19,8 @@ Result<std::shared_ptr<PartitionLog>> PartitionLog::open(LogDirectory& logs, Opt
   log->log_start_ = std::clamp(o.log_start, log->segments_.front()->base_offset(), recovered.log_end);
   log->synced_ = o.recovery_point;
   log->epoch_ = log->epochs_.latest() + 1;
-  for (auto& segment : log->segments_) segment->dirty = segment->base_offset() + 1 > o.recovery_point || segment == log->segments_.back();
+  for (auto& segment : log->segments_)
+    segment->dirty = segment->base_offset() + 1 > o.recovery_point || segment == log->segments_.back();
   return log;
 }
 
@@ -33,14 +34,14 @@ Result<> PartitionLog::check_open() const {
 
 Result<> PartitionLog::check_size(std::size_t size) const {
   if (!options_.internal && size > static_cast<std::size_t>(config().max_message_bytes)) {
-    return Error(ErrorCode::message_too_large, name() + ": a batch of " + std::to_string(size) +
-                                                   " bytes is over max.message.bytes=" +
-                                                   std::to_string(config().max_message_bytes));
+    return Error(ErrorCode::message_too_large,
+                 name() + ": a batch of " + std::to_string(size) +
+                     " bytes is over max.message.bytes=" + std::to_string(config().max_message_bytes));
   }
   if (size > static_cast<std::size_t>(config().segment_bytes)) {
-    return Error(ErrorCode::record_list_too_large, name() + ": a batch of " + std::to_string(size) +
-                                                       " bytes is over segment.bytes=" +
-                                                       std::to_string(config().segment_bytes));
+    return Error(ErrorCode::record_list_too_large,
+                 name() + ": a batch of " + std::to_string(size) +
+                     " bytes is over segment.bytes=" + std::to_string(config().segment_bytes));
   }
   return {};
 }
@@ -87,7 +88,8 @@ Result<> PartitionLog::check_from_outside(const RecordBatchView& batch) const {
   std::int64_t now = logs_.env().clock().now().ms;
   for (std::int64_t i = 0; reader.next(record); ++i) {
     if (config().compacts && !record.has_key()) {
-      return Error(ErrorCode::invalid_record, name() + " is compacted, and record " + std::to_string(i) + " has no key");
+      return Error(ErrorCode::invalid_record,
+                   name() + " is compacted, and record " + std::to_string(i) + " has no key");
     }
     if (config().log_append_time) continue;
     std::int64_t ahead = record.timestamp.ms - now;
@@ -245,8 +247,12 @@ PartitionLog::Unsynced PartitionLog::take_unsynced() {
 }
 
 void PartitionLog::synced(Offset end) {
-  std::lock_guard lock(mutex_);
-  synced_ = std::max(synced_, end);
+  {
+    std::lock_guard lock(mutex_);
+    if (end <= synced_) return;
+    synced_ = end;
+  }
+  logs_.synced_offsets().note(options_.topic_id, options_.partition.partition, end);
 }
 
 bool PartitionLog::has_unsynced() const {

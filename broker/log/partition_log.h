@@ -2,12 +2,13 @@
 //
 //   log start offset ≤ last stable offset ≤ high watermark ≤ log end offset
 //
-// On one machine the high watermark is the log end: a record is readable as soon as it is appended, by this process, and survives a
-// crash once it is synced (Flusher). The last stable offset is the first record of the oldest undecided transaction.
+// On one machine the high watermark is the log end: a record is readable as soon as it is appended, by this process,
+// and survives a crash once it is synced (Flusher). The last stable offset is the first record of the oldest undecided
+// transaction.
 //
-// Two locks. `append_mutex_` orders those who write; it is held over the write of the file. `mutex_` guards what readers look at; it
-// is held for moments, never over I/O, so that a reader does not wait for a write. Whoever takes both takes append_mutex_ first.
-// Source: Kafka's UnifiedLog and LocalLog; KIP-98, KIP-101, KIP-107, KIP-890.
+// Two locks. `append_mutex_` orders those who write; it is held over the write of the file. `mutex_` guards what
+// readers look at; it is held for moments, never over I/O, so that a reader does not wait for a write. Whoever takes
+// both takes append_mutex_ first. Source: Kafka's UnifiedLog and LocalLog; KIP-98, KIP-101, KIP-107, KIP-890.
 #pragma once
 #include <array>
 #include <atomic>
@@ -45,9 +46,11 @@ struct LogOffsets {
 };
 
 struct ReadBatches {
-  std::shared_ptr<const Bytes> bytes;  // whole batches as stored; the first may begin before the offset asked for; never null
+  std::shared_ptr<const Bytes>
+      bytes;  // whole batches as stored; the first may begin before the offset asked for; never null
   LogOffsets offsets;
-  std::vector<AbortedTransaction> aborted;  // that overlap what is returned, by first offset; for last_stable_offset only
+  std::vector<AbortedTransaction>
+      aborted;  // that overlap what is returned, by first offset; for last_stable_offset only
 };
 
 struct AppendedBatch {
@@ -76,8 +79,8 @@ class PartitionLog {
   const std::string& directory() const { return options_.directory; }
   const TopicConfig& config() const { return options_.config; }
 
-  // Appends the records of `batch`, sealing it with the next offset and this producer's next sequence: for those in this process,
-  // who can neither repeat themselves nor damage bytes on the way.
+  // Appends the records of `batch`, sealing it with the next offset and this producer's next sequence: for those in
+  // this process, who can neither repeat themselves nor damage bytes on the way.
   //
   // Returns: where they are. Readable at once, durable after a sync.
   // Errors:  INVALID_PRODUCER_EPOCH, MESSAGE_TOO_LARGE (max.message.bytes), RECORD_LIST_TOO_LARGE (segment.bytes),
@@ -90,17 +93,20 @@ class PartitionLog {
   };
   Result<AppendedBatch> append(RecordBatchBuilder& batch, const Producer& producer,
                                Compression compression = Compression::none);
-  // Appends a batch that came from outside: lengths, CRC, timestamps, sequence and, on a compacted topic, keys are checked first.
-  // `batch` gets its offsets written into it.
+  // Appends a batch that came from outside: lengths, CRC, timestamps, sequence and, on a compacted topic, keys are
+  // checked first. `batch` gets its offsets written into it.
   //
-  // Errors: as above; CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, OUT_OF_ORDER_SEQUENCE_NUMBER, DUPLICATE_SEQUENCE_NUMBER.
+  // Errors: as above; CORRUPT_MESSAGE, INVALID_RECORD, INVALID_TIMESTAMP, OUT_OF_ORDER_SEQUENCE_NUMBER,
+  // DUPLICATE_SEQUENCE_NUMBER.
   //         A repetition of one of the last five batches is no error: it answers with the offsets of then.
   Result<AppendedBatch> append_batch(Bytes& batch);
-  // Ends a transaction here: a control batch. Errors: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED, KAFKA_STORAGE_ERROR.
-  Result<AppendedBatch> append_marker(ControlType type, ProducerId id, ProducerEpoch epoch, std::int32_t coordinator_epoch);
+  // Ends a transaction here: a control batch. Errors: INVALID_PRODUCER_EPOCH, TRANSACTION_COORDINATOR_FENCED,
+  // KAFKA_STORAGE_ERROR.
+  Result<AppendedBatch> append_marker(ControlType type, ProducerId id, ProducerEpoch epoch,
+                                      std::int32_t coordinator_epoch);
 
-  // Batches from the one that holds `offset` on, or from the next one if compaction took it; empty at the end. One pread.
-  // Error: OFFSET_OUT_OF_RANGE, which names the range there is. Threads: any.
+  // Batches from the one that holds `offset` on, or from the next one if compaction took it; empty at the end. One
+  // pread. Error: OFFSET_OUT_OF_RANGE, which names the range there is. Threads: any.
   Result<ReadBatches> read(const ReadRequest& request);
   LogOffsets offsets() const;
   // First offset whose timestamp is at least `timestamp`, below the high watermark.
@@ -126,8 +132,8 @@ class PartitionLog {
   // Closes the active segment and starts another, if it has records.
   Result<> roll();
 
-  // Runs `callback` in the appending thread after whatever may let a reader read more. One for each `owner`; empty takes it away, and
-  // waits until none runs.
+  // Runs `callback` in the appending thread after whatever may let a reader read more. One for each `owner`; empty
+  // takes it away, and waits until none runs.
   void notify(const void* owner, std::function<void()> callback);
 
   // What a sync must put on disk, marked as clean: the caller syncs it, or fences the directory.
@@ -168,7 +174,8 @@ class PartitionLog {
   void notify_all();
   Position find(Offset offset) const;
   Result<> locate(Position& position, Offset offset) const;
-  Result<std::shared_ptr<Bytes>> read_batches(Position& position, const ReadRequest& request, Offset limit, Offset& next);
+  Result<std::shared_ptr<Bytes>> read_batches(Position& position, const ReadRequest& request, Offset limit,
+                                              Offset& next);
   Offset last_stable(ProducerId except) const;
   LogOffsets offsets_locked() const;
   Result<> drop_segments_below_start();

@@ -42,7 +42,8 @@ Result<std::optional<ProducedBatch>> ProducerState::check(const RecordBatchView&
   }
   std::int32_t expected = next_after(entry.last()->last_sequence);
   if (batch.base_sequence() == expected) return none;
-  std::string sequences = ": sequence " + std::to_string(batch.base_sequence()) + ", expected " + std::to_string(expected);
+  std::string sequences =
+      ": sequence " + std::to_string(batch.base_sequence()) + ", expected " + std::to_string(expected);
   bool older = batch.last_sequence() <= entry.last()->last_sequence && batch.base_sequence() <= batch.last_sequence();
   return Error(older ? ErrorCode::duplicate_sequence_number : ErrorCode::out_of_order_sequence_number,
                who() + sequences);
@@ -67,13 +68,13 @@ Result<> ProducerState::check_marker(ProducerId id, ProducerEpoch epoch, std::in
   const auto& entry = found->second;
   std::string who = partition_ + ", marker of producer " + std::to_string(id);
   if (epoch < entry.epoch) {
-    return Error(ErrorCode::invalid_producer_epoch, who + ": epoch " + std::to_string(epoch) + " is older than " +
-                                                        std::to_string(entry.epoch));
+    return Error(ErrorCode::invalid_producer_epoch,
+                 who + ": epoch " + std::to_string(epoch) + " is older than " + std::to_string(entry.epoch));
   }
   if (coordinator_epoch < entry.coordinator_epoch) {
-    return Error(ErrorCode::transaction_coordinator_fenced,
-                 who + ": coordinator epoch " + std::to_string(coordinator_epoch) + " is older than " +
-                     std::to_string(entry.coordinator_epoch));
+    return Error(ErrorCode::transaction_coordinator_fenced, who + ": coordinator epoch " +
+                                                                std::to_string(coordinator_epoch) + " is older than " +
+                                                                std::to_string(entry.coordinator_epoch));
   }
   return {};
 }

@@ -1,6 +1,7 @@
 // What a partition knows of the producers that wrote to it: epoch, last sequences, open transaction.
 //
-// It is a function of the log: recovery loads the latest snapshot and applies the batches after it. Snapshots are Kafka's
+// It is a function of the log: recovery loads the latest snapshot and applies the batches after it. Snapshots are
+// Kafka's
 // (<offset>.snapshot: version i16, CRC-32C u32 of what follows, entries; docs/formats/producer_snapshot.md).
 // Source: KIP-98, KIP-360, KIP-890; Kafka's ProducerStateManager.
 #pragma once
@@ -70,7 +71,8 @@ class ProducerState {
   void clear();
 
   Bytes encode_snapshot() const;
-  // Replaces the state. Errors: CORRUPT_MESSAGE, UNSUPPORTED_VERSION: take an older one, or read the log from its start.
+  // Replaces the state. Errors: CORRUPT_MESSAGE, UNSUPPORTED_VERSION: take an older one, or read the log from its
+  // start.
   Result<> load_snapshot(BytesView bytes);
 
  private:

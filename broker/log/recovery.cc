@@ -26,12 +26,13 @@ std::vector<Offset> offsets_of(const std::vector<std::string>& names, std::strin
 class Recovery {
  public:
   Recovery(LogDirectory& logs, const std::string& partition, const std::string& directory, const TopicConfig& config,
-           Offset recovery_point, Offset log_start)
+           Offset recovery_point, Offset synced, Offset log_start)
       : logs_(logs),
         partition_(partition),
         directory_(directory),
         config_(config),
         recovery_point_(recovery_point),
+        synced_(std::max(synced, recovery_point)),
         log_start_(log_start),
         log_{{}, 0, ProducerState(partition), {}} {}
 
@@ -48,8 +49,8 @@ class Recovery {
   }
 
  private:
-  // A compaction writes .cleaned files, which are nothing until the .log among them is renamed to .swap; from then on the new
-  // segment replaces every old one in its range. (Kafka's scheme.)
+  // A compaction writes .cleaned files, which are nothing until the .log among them is renamed to .swap; from then on
+  // the new segment replaces every old one in its range. (Kafka's scheme.)
   Result<> finish_swaps() {
     auto& files = logs_.files();
     MR_ASSIGN(auto names, files.list(directory_));
@@ -164,10 +165,12 @@ class Recovery {
       if (stopped) break;
       if (!last) log_.log_end = std::max(log_.log_end, end);
     }
-    if (log_.log_end < recovery_point_) {
-      return Error(ErrorCode::kafka_storage_error,
-                   partition_ + ": the log ends at offset " + std::to_string(log_.log_end) + ", but was synced up to " +
-                       std::to_string(recovery_point_) + ": records are missing in " + directory_);
+    Offset promised = logs_.flush_mode() == FlushMode::group ? synced_ : recovery_point_;
+    if (log_.log_end < promised) {
+      return Error(ErrorCode::corrupt_message, partition_ + ": the log ends at offset " + std::to_string(log_.log_end) +
+                                                   ", but was synced up to " + std::to_string(promised) +
+                                                   ": records are missing in " + log_.segments.back()->path() +
+                                                   ", after byte " + std::to_string(log_.segments.back()->size()));
     }
     return {};
   }
@@ -184,14 +187,14 @@ class Recovery {
     Offset expected = std::max(log_.log_end, segment.base_offset());
     bool first = true;
     MR_ASSIGN(auto end, scan_batches(segment.file(), start, segment.size(), [&](const auto& batch, auto position) {
-      // In the middle of a segment the first batch tells where we are.
-      if (first && start > 0) expected = batch.base_offset();
-      first = false;
-      if (batch.base_offset() < expected) return false;
-      if ((batch.base_offset() >= recovery_point_ || !sound_[i]) && !batch.crc_matches()) return false;
-      expected = batch.last_offset() + 1;
-      return take(segment, batch, position, !trusted);
-    }));
+                // In the middle of a segment the first batch tells where we are.
+                if (first && start > 0) expected = batch.base_offset();
+                first = false;
+                if (batch.base_offset() < expected) return false;
+                if ((batch.base_offset() >= recovery_point_ || !sound_[i]) && !batch.crc_matches()) return false;
+                expected = batch.last_offset() + 1;
+                return take(segment, batch, position, !trusted);
+              }));
     log_.log_end = std::max(log_.log_end, expected);
     if (end == segment.size()) return {};
     stopped = true;
@@ -200,7 +203,7 @@ class Recovery {
 
   // Below `start` the entries are good; the rest is computed anew.
   Result<> prepare_indexes(Segment& segment, bool sound, std::uint64_t& start) {
-    if (!sound || start == 0) {
+    if (!sound) {  // then no snapshot lies inside this segment, see load_producers
       start = 0;
       segment.reset_indexes();
       return {};
@@ -244,13 +247,19 @@ class Recovery {
     MR_ASSIGN(auto survivor, valid_batch_after(i, position, expected));
     if (survivor) {
       std::string lost = "offsets " + std::to_string(expected) + " to at least " + std::to_string(*survivor);
-      if (logs_.flush_mode() == FlushMode::group) {
+      if (logs_.flush_mode() == FlushMode::group && expected < synced_) {
         return Error(ErrorCode::corrupt_message,
                      partition_ + ": " + where + ": damaged, and a valid batch follows (offset " +
-                         std::to_string(*survivor) + "): acknowledged data was damaged. Restore the file, or truncate it "
-                         "to that byte and delete later segments to give up " + lost);
+                         std::to_string(*survivor) +
+                         "): acknowledged data was damaged. Restore the file, or truncate it "
+                         "to that byte and delete later segments to give up " +
+                         lost);
       }
       logs_.report("ERROR " + partition_ + ": " + where + ": damaged; the log is truncated there and loses " + lost);
+    } else if (logs_.flush_mode() == FlushMode::group && expected < synced_) {
+      return Error(ErrorCode::corrupt_message,
+                   partition_ + ": " + where + ": damaged at offset " + std::to_string(expected) +
+                       ", which was synced, with all after it (up to " + std::to_string(synced_) + ")");
     } else {
       logs_.report(partition_ + ": " + where + ": torn tail of " + std::to_string(segment.size() - position) +
                    " bytes truncated; the log ends at offset " + std::to_string(expected));
@@ -260,7 +269,8 @@ class Recovery {
     return segment.truncate(position, expected);
   }
 
-  // The offset of a batch with a good CRC somewhere after `position`: at any byte, since lengths there cannot be trusted.
+  // The offset of a batch with a good CRC somewhere after `position`: at any byte, since lengths there cannot be
+  // trusted.
   Result<std::optional<Offset>> valid_batch_after(std::size_t i, std::uint64_t position, Offset expected) {
     for (; i < log_.segments.size(); ++i, position = 0) {
       auto& file = log_.segments[i]->file();
@@ -295,6 +305,7 @@ class Recovery {
   const std::string& directory_;
   const TopicConfig& config_;
   Offset recovery_point_;
+  Offset synced_;
   Offset log_start_;
   Offset snapshot_offset_ = 0;
   std::vector<bool> sound_;
@@ -304,8 +315,8 @@ class Recovery {
 }  // namespace
 
 Result<RecoveredLog> recover_log(LogDirectory& logs, const std::string& partition, const std::string& directory,
-                                 const TopicConfig& config, Offset recovery_point, Offset log_start) {
-  return Recovery(logs, partition, directory, config, recovery_point, log_start).run();
+                                 const TopicConfig& config, Offset recovery_point, Offset synced, Offset log_start) {
+  return Recovery(logs, partition, directory, config, recovery_point, synced, log_start).run();
 }
 
 Result<> write_producer_snapshot(FileSystem& files, const std::string& directory, Offset offset,

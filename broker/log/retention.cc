@@ -21,8 +21,8 @@ Result<> PartitionLog::delete_records(Offset before) {
   return drop_segments_below_start();
 }
 
-// Under append_mutex_. The log start has moved already, so a crash in between leaves segments, never a gap. A file that a reader
-// holds open stays readable for it.
+// Under append_mutex_. The log start has moved already, so a crash in between leaves segments, never a gap. A file that
+// a reader holds open stays readable for it.
 Result<> PartitionLog::drop_segments_below_start() {
   std::vector<std::shared_ptr<Segment>> dropped;
   {
@@ -99,12 +99,13 @@ Result<> PartitionLog::truncate(Offset end) {
   MR_TRY(segments_.back()->truncate(cut, end));
   segments_.back()->dirty = true;
   // Producer state is a function of the log: read what is left of it.
-  MR_ASSIGN(auto recovered, recover_log(logs_, name(), directory(), config(), 0, log_start_));
+  MR_ASSIGN(auto recovered, recover_log(logs_, name(), directory(), config(), 0, 0, log_start_));
   segments_ = std::move(recovered.segments);
   producers_ = std::move(recovered.producers);
   epochs_ = std::move(recovered.epochs);
   log_end_ = high_watermark_ = std::max(recovered.log_end, log_start_);
   synced_ = std::min(synced_, log_end_);
+  logs_.synced_offsets().note(options_.topic_id, options_.partition.partition, synced_);
   for (auto& segment : segments_) segment->dirty = true;
   hints_ = {};
   return {};

@@ -118,19 +118,18 @@ void Segment::add_aborted(const AbortedTransaction& aborted) {
 
 Result<std::uint64_t> Segment::position_for(Offset offset) const {
   auto relative = static_cast<std::int64_t>(offset - base_offset_);
-  // Entries hold the last offset of a batch, whose first may be smaller: the last entry whose offset is at most the one asked for.
-  MR_ASSIGN(std::size_t after, offsets_.lower_bound([&](const char* entry) {
-    return from_big_endian<std::int32_t>(entry) <= relative;
-  }));
+  // Entries hold the last offset of a batch, whose first may be smaller: the last entry whose offset is at most the one
+  // asked for.
+  MR_ASSIGN(std::size_t after,
+            offsets_.lower_bound([&](const char* entry) { return from_big_endian<std::int32_t>(entry) <= relative; }));
   if (after == 0) return std::uint64_t{0};
   MR_ASSIGN(Bytes entry, offsets_.entry(after - 1));
   return static_cast<std::uint64_t>(from_big_endian<std::uint32_t>(entry.data() + 4));
 }
 
 Result<Offset> Segment::offset_for(Timestamp timestamp) const {
-  MR_ASSIGN(std::size_t at, times_.lower_bound([&](const char* entry) {
-    return from_big_endian<std::int64_t>(entry) < timestamp.ms;
-  }));
+  MR_ASSIGN(std::size_t at,
+            times_.lower_bound([&](const char* entry) { return from_big_endian<std::int64_t>(entry) < timestamp.ms; }));
   if (at == 0) return base_offset_;
   MR_ASSIGN(Bytes entry, times_.entry(at - 1));
   return base_offset_ + from_big_endian<std::int32_t>(entry.data() + 8);
@@ -140,10 +139,9 @@ Result<std::vector<AbortedTransaction>> Segment::aborted_between(Offset from, Of
   std::vector<AbortedTransaction> found;
   for (std::size_t i = 0; i < aborted_.count(); ++i) {
     MR_ASSIGN(Bytes entry, aborted_.entry(i));
-    AbortedTransaction aborted{from_big_endian<std::int64_t>(entry.data() + 2),
-                               from_big_endian<std::int64_t>(entry.data() + 10),
-                               from_big_endian<std::int64_t>(entry.data() + 18),
-                               from_big_endian<std::int64_t>(entry.data() + 26)};
+    AbortedTransaction aborted{
+        from_big_endian<std::int64_t>(entry.data() + 2), from_big_endian<std::int64_t>(entry.data() + 10),
+        from_big_endian<std::int64_t>(entry.data() + 18), from_big_endian<std::int64_t>(entry.data() + 26)};
     if (aborted.last_offset >= from && aborted.first_offset < to) found.push_back(aborted);
     if (aborted.last_stable_offset >= to) break;
   }

@@ -1,11 +1,9 @@
 // One segment of a partition: a .log file of whole batches, and what finds things in it.
 //
-//   <base offset, 20 digits>.log        record batches, one after the other
-//   <base offset>.index                 (offset - base offset i32, position i32): last offset and position of a batch, every
-//                                       index.interval.bytes
-//   <base offset>.timeindex             (timestamp i64, offset - base offset i32): the largest timestamp so far and the last offset
-//                                       of the batch that has it
-//   <base offset>.txnindex              aborted transactions (docs/formats/indexes.md)
+//   <base offset, 20 digits>.log   record batches, one after the other
+//   <base offset>.index            last offset (less base offset) i32, position i32 of a batch, every index.interval.bytes
+//   <base offset>.timeindex        the largest timestamp so far i64, last offset (less base offset) i32 of its batch
+//   <base offset>.txnindex         aborted transactions (docs/formats/indexes.md)
 // All of it is Kafka's, byte for byte (docs/formats/segment.md).
 //
 // Read with pread, never mmap: a disk error is then an error and not a signal.
@@ -36,7 +34,8 @@ std::string segment_path(const std::string& directory, Offset base_offset, std::
 // Threads: append and the indexes are the log's to order (under its lock); file() may be read by any.
 class Segment {
  public:
-  // Opens the files of a segment, or makes them. `sealed`: nothing will be appended. Nothing is verified here (see recovery.h).
+  // Opens the files of a segment, or makes them. `sealed`: nothing will be appended. Nothing is verified here (see
+  // recovery.h).
   static Result<std::shared_ptr<Segment>> open(LogDirectory& logs, const std::string& directory, Offset base_offset,
                                                const TopicConfig& config, bool sealed, std::string_view suffix = "");
 
@@ -52,7 +51,8 @@ class Segment {
 
   // Whether a batch of `size` bytes with this last offset and timestamp must go to a new segment.
   bool is_full_for(std::size_t size, Offset last_offset, Timestamp now) const;
-  // Writes one batch, already stamped, at the end of the file. After an error the file is as before, or the directory fenced.
+  // Writes one batch, already stamped, at the end of the file. After an error the file is as before, or the directory
+  // fenced.
   Result<> write(BytesView batch);
   // Makes what write() wrote part of the segment: its size, its indexes.
   void publish(const RecordBatchView& batch);
@@ -107,9 +107,9 @@ class Segment {
   EntryFile offsets_, times_, aborted_;
 };
 
-// Calls `each` with every batch of `file` from `position` to `end`, as views that live as long as the call. Stops early when `each`
-// returns false, or where bytes are no batch; returns the position after the last batch that `each` has seen.
-// Error: that of a read.
+// Calls `each` with every batch of `file` from `position` to `end`, as views that live as long as the call. Stops early
+// when `each` returns false, or where bytes are no batch; returns the position after the last batch that `each` has
+// seen. Error: that of a read.
 using BatchVisitor = std::function<bool(const RecordBatchView& batch, std::uint64_t position)>;
 Result<std::uint64_t> scan_batches(File& file, std::uint64_t position, std::uint64_t end, const BatchVisitor& each);
 

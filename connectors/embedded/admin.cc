@@ -28,7 +28,8 @@ class EmbeddedAdmin : public Admin {
   Result<PartitionOffsets> describe_partition(const TopicPartition& partition) override {
     MR_ASSIGN(auto log, broker_.partition(partition));
     auto o = log->offsets();
-    return PartitionOffsets{o.log_start_offset, o.last_stable_offset, o.high_watermark, o.log_end_offset, o.leader_epoch};
+    return PartitionOffsets{o.log_start_offset, o.last_stable_offset, o.high_watermark, o.log_end_offset,
+                            o.leader_epoch};
   }
   Result<> delete_records(const TopicPartition& partition, Offset before) override {
     MR_ASSIGN(auto log, broker_.partition(partition));

@@ -33,8 +33,11 @@ Result<FetchedBatches> EmbeddedConsumer::fetch(const FetchRequest& request) {
   MR_ASSIGN(auto read, log->read({request.offset, request.max_bytes,
                                   committed ? broker::ReadUpTo::last_stable_offset : broker::ReadUpTo::high_watermark,
                                   request.own_producer_id}));
-  FetchedBatches fetched{std::move(read.bytes), read.offsets.log_start_offset, read.offsets.high_watermark,
-                         read.offsets.last_stable_offset, {}};
+  FetchedBatches fetched{std::move(read.bytes),
+                         read.offsets.log_start_offset,
+                         read.offsets.high_watermark,
+                         read.offsets.last_stable_offset,
+                         {}};
   for (const auto& aborted : read.aborted) fetched.aborted.push_back({aborted.producer_id, aborted.first_offset});
   return fetched;
 }

@@ -37,9 +37,9 @@ class EmbeddedConsumer : public Consumer {
  private:
   struct Assigned {
     std::shared_ptr<broker::PartitionLog> log;
-    std::optional<Offset> position;       // of the next record to hand out
-    Offset fetch_offset = 0;              // from where on nothing is decoded yet
-    LeaderEpoch leader_epoch = -1;        // of the last record handed out
+    std::optional<Offset> position;  // of the next record to hand out
+    Offset fetch_offset = 0;         // from where on nothing is decoded yet
+    LeaderEpoch leader_epoch = -1;   // of the last record handed out
     std::deque<ConsumedRecord> decoded;
     bool paused = false;
   };

@@ -17,7 +17,8 @@ namespace {
 
 class EmbeddedClient : public LogClient {
  public:
-  explicit EmbeddedClient(std::unique_ptr<SharedBroker> shared) : shared_(std::move(shared)), admin_(make_admin(*shared_)) {}
+  explicit EmbeddedClient(std::unique_ptr<SharedBroker> shared)
+      : shared_(std::move(shared)), admin_(make_admin(*shared_)) {}
   ~EmbeddedClient() override {
     shared_->io->drain();
     if (auto closed = shared_->broker->close(); !closed && shared_->config.report) {

@@ -112,7 +112,8 @@ Result<> EmbeddedProducer::send(ProducerRecord record, DeliveryCallback callback
     TopicPartition partition{std::move(record.topic), number};
     MR_ASSIGN(auto log, log_of(partition));
     std::size_t size = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0) + 21;
-    for (const auto& header : record.headers) size += header.name.size() + (header.value ? header.value->size() : 0) + 10;
+    for (const auto& header : record.headers)
+      size += header.name.size() + (header.value ? header.value->size() : 0) + 10;
     std::size_t batch_max = static_cast<std::size_t>(log->config().max_message_bytes);
     if (size + batch_header_size > batch_max || size > config_.buffer_memory) {
       return Error(ErrorCode::message_too_large, partition.text() + ": a record of " + std::to_string(size) +
@@ -240,7 +241,9 @@ Result<> EmbeddedProducer::flush() {
   }
   MR_TRY(acknowledge(false));
   // What a job of the executor has taken is acknowledged when that job lets go of the producer.
-  { std::lock_guard lock(alive_->mutex); }
+  {
+    std::lock_guard lock(alive_->mutex);
+  }
   std::lock_guard lock(mutex_);
   if (auto error = std::exchange(first_error_, std::nullopt)) return *std::move(error);
   return {};
@@ -252,8 +255,8 @@ Result<> EmbeddedProducer::init_transactions() {
   if (config_.transactional_id.empty()) {
     return Error(ErrorCode::invalid_txn_state, "producer " + config_.client_id + " has no transactional id");
   }
-  MR_ASSIGN(auto identity, shared_.broker->transactions().init_producer_id(config_.transactional_id,
-                                                                           config_.transaction_timeout));
+  MR_ASSIGN(auto identity,
+            shared_.broker->transactions().init_producer_id(config_.transactional_id, config_.transaction_timeout));
   id_ = identity.id;
   epoch_ = identity.epoch;
   initialised_ = true;
@@ -267,12 +270,12 @@ Result<> EmbeddedProducer::init_transactions() {
 
 Result<> EmbeddedProducer::begin_transaction() {
   if (!initialised_) {
-    return Error(ErrorCode::invalid_txn_state, "transactional id \"" + config_.transactional_id +
-                                                   "\": call init_transactions() first");
+    return Error(ErrorCode::invalid_txn_state,
+                 "transactional id \"" + config_.transactional_id + "\": call init_transactions() first");
   }
   if (in_transaction_) {
-    return Error(ErrorCode::invalid_txn_state, "transactional id " + config_.transactional_id +
-                                                   ": a transaction is open already");
+    return Error(ErrorCode::invalid_txn_state,
+                 "transactional id " + config_.transactional_id + ": a transaction is open already");
   }
   in_transaction_ = true;
   return {};
@@ -280,8 +283,8 @@ Result<> EmbeddedProducer::begin_transaction() {
 
 Result<> EmbeddedProducer::send_offsets_to_transaction(const OffsetsToCommit& offsets, const std::string& group_id) {
   if (!in_transaction_) {
-    return Error(ErrorCode::invalid_txn_state, "transactional id \"" + config_.transactional_id +
-                                                   "\": no transaction is open");
+    return Error(ErrorCode::invalid_txn_state,
+                 "transactional id \"" + config_.transactional_id + "\": no transaction is open");
   }
   broker::GroupOffsets converted;
   auto now = shared_.env.clock().now();
@@ -294,8 +297,8 @@ Result<> EmbeddedProducer::send_offsets_to_transaction(const OffsetsToCommit& of
 
 Result<> EmbeddedProducer::end_transaction(ControlType outcome) {
   if (!in_transaction_) {
-    return Error(ErrorCode::invalid_txn_state, "transactional id \"" + config_.transactional_id +
-                                                   "\": no transaction is open");
+    return Error(ErrorCode::invalid_txn_state,
+                 "transactional id \"" + config_.transactional_id + "\": no transaction is open");
   }
   bool empty = false;
   {

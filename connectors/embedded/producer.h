@@ -13,8 +13,8 @@
 
 namespace millrace::embedded {
 
-// Life of a sent record: open batch → appended, waiting for a sync → acknowledged. A batch is appended by whoever fills it; the sync is
-// done by the executor for all that wait, or by flush(), or by the commit.
+// Life of a sent record: open batch → appended, waiting for a sync → acknowledged. A batch is appended by whoever fills
+// it; the sync is done by the executor for all that wait, or by flush(), or by the commit.
 class EmbeddedProducer : public Producer {
  public:
   EmbeddedProducer(SharedBroker& shared, ProducerConfig config);
@@ -77,7 +77,8 @@ class EmbeddedProducer : public Producer {
   std::mutex joined_mutex_;
   std::set<const broker::PartitionLog*> joined_;  // partitions of this transaction
 
-  std::mutex mutex_;  // all below; held over the append of a full batch, so that batches of a partition keep their order
+  std::mutex
+      mutex_;  // all below; held over the append of a full batch, so that batches of a partition keep their order
   std::map<TopicPartition, OpenBatch> open_;
   Appended appended_;
   std::size_t buffered_ = 0;

@@ -1,4 +1,5 @@
-// What the embedded client's producers and consumers share: the broker, an executor for work that waits for the disk, the topic maker.
+// What the embedded client's producers and consumers share: the broker, an executor for work that waits for the disk,
+// the topic maker.
 #pragma once
 #include <memory>
 

@@ -1,10 +1,9 @@
-#include "millrace/connectors/embedded/embedded_client.h"
-
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
 #include "millrace/base/env_real.h"
+#include "millrace/connectors/embedded/embedded_client.h"
 #include "tests/connectors/log_client_contract.h"
 
 namespace millrace {
@@ -15,7 +14,8 @@ class EmbeddedLog {
  public:
   EmbeddedLog() {
     static std::atomic<int> count = 0;
-    directory_ = ::testing::TempDir() + "/millrace_embedded_" + std::to_string(::getpid()) + "_" + std::to_string(count++);
+    directory_ =
+        ::testing::TempDir() + "/millrace_embedded_" + std::to_string(::getpid()) + "_" + std::to_string(count++);
     std::filesystem::remove_all(directory_);
     reopen();
   }

@@ -1,7 +1,8 @@
-// What every log client must do, once for all: include this, define a type that opens and reopens a log, and instantiate:
+// What every log client must do, once for all: include this, define a type that opens and reopens a log, and
+// instantiate:
 //
-//   struct EmbeddedLog { LogClient& client(); void reopen(); };   // default constructible, empty at first; reopen: a restart
-//   INSTANTIATE_TYPED_TEST_SUITE_P(Embedded, LogClientContract, EmbeddedLog);
+//   struct EmbeddedLog { LogClient& client(); void reopen(); };   // default constructible, empty at first; reopen: a
+//   restart INSTANTIATE_TYPED_TEST_SUITE_P(Embedded, LogClientContract, EmbeddedLog);
 #pragma once
 #include <gtest/gtest.h>
 
@@ -14,15 +15,15 @@
 
 namespace millrace {
 
-#define MR_EXPECT_OK(expression)                                     \
-  do {                                                               \
-    auto mr_ok = (expression);                                       \
-    EXPECT_TRUE(mr_ok) << (mr_ok ? "" : mr_ok.error().text());       \
+#define MR_EXPECT_OK(expression)                               \
+  do {                                                         \
+    auto mr_ok = (expression);                                 \
+    EXPECT_TRUE(mr_ok) << (mr_ok ? "" : mr_ok.error().text()); \
   } while (false)
-#define MR_ASSERT_OK(expression)                                     \
-  do {                                                               \
-    auto mr_ok = (expression);                                       \
-    ASSERT_TRUE(mr_ok) << (mr_ok ? "" : mr_ok.error().text());       \
+#define MR_ASSERT_OK(expression)                               \
+  do {                                                         \
+    auto mr_ok = (expression);                                 \
+    ASSERT_TRUE(mr_ok) << (mr_ok ? "" : mr_ok.error().text()); \
   } while (false)
 
 template <class Log>
@@ -368,17 +369,13 @@ TYPED_TEST_P(LogClientContract, transactions_out_of_turn_are_refused) {
   MR_EXPECT_OK(producer->commit_transaction());  // an empty one
 }
 
-REGISTER_TYPED_TEST_SUITE_P(LogClientContract, what_is_appended_is_read_back_in_order,
-                            send_acknowledges_every_record_with_its_offset,
-                            records_keep_key_value_headers_and_timestamp,
-                            an_undecided_transaction_is_seen_only_by_read_uncommitted,
-                            an_aborted_transaction_is_never_delivered_to_read_committed,
-                            a_member_of_the_group_reads_its_own_undecided_records,
-                            a_second_producer_of_the_same_name_fences_the_first,
-                            offsets_in_a_transaction_appear_with_its_commit, everything_is_there_after_a_restart,
-                            offsets_out_of_range_are_named, delete_records_moves_the_start,
-                            a_topic_made_again_is_another, refuses_what_kafka_refuses, an_append_and_a_decision_notify,
-                            finds_offsets_by_time, poll_resumes_from_what_the_group_committed,
-                            transactions_out_of_turn_are_refused);
+REGISTER_TYPED_TEST_SUITE_P(
+    LogClientContract, what_is_appended_is_read_back_in_order, send_acknowledges_every_record_with_its_offset,
+    records_keep_key_value_headers_and_timestamp, an_undecided_transaction_is_seen_only_by_read_uncommitted,
+    an_aborted_transaction_is_never_delivered_to_read_committed, a_member_of_the_group_reads_its_own_undecided_records,
+    a_second_producer_of_the_same_name_fences_the_first, offsets_in_a_transaction_appear_with_its_commit,
+    everything_is_there_after_a_restart, offsets_out_of_range_are_named, delete_records_moves_the_start,
+    a_topic_made_again_is_another, refuses_what_kafka_refuses, an_append_and_a_decision_notify, finds_offsets_by_time,
+    poll_resumes_from_what_the_group_committed, transactions_out_of_turn_are_refused);
 
 }  // namespace millrace
