@@ -23,7 +23,8 @@ Error too_large(Compression codec, std::size_t size_max) {
   return corrupt(codec, "decompresses to more than " + std::to_string(size_max) + " bytes");
 }
 
-// Room at the end of `out` for the next piece, growing by doubling up to one byte past the limit (so that reaching it shows).
+// Room at the end of `out` for the next piece, growing by doubling up to one byte past the limit (so that reaching it
+// shows).
 std::size_t make_room(Bytes& out, std::size_t used, std::size_t size_max) {
   if (out.size() == used) out.resize(std::min(std::max(out.size() * 2, chunk), size_max + 1));
   return out.size() - used;
@@ -188,11 +189,16 @@ Result<> zstd_decompress(BytesView in, Bytes& out, std::size_t size_max) {
 
 std::string_view name_of(Compression codec) {
   switch (codec) {
-    case Compression::none: return "none";
-    case Compression::gzip: return "gzip";
-    case Compression::snappy: return "snappy";
-    case Compression::lz4: return "lz4";
-    case Compression::zstd: return "zstd";
+    case Compression::none:
+      return "none";
+    case Compression::gzip:
+      return "gzip";
+    case Compression::snappy:
+      return "snappy";
+    case Compression::lz4:
+      return "lz4";
+    case Compression::zstd:
+      return "zstd";
   }
   return "unknown";
 }
@@ -207,11 +213,17 @@ Result<Compression> compression_named(std::string_view name) {
 
 void compress(Compression codec, BytesView in, Bytes& out) {
   switch (codec) {
-    case Compression::none: out.append(in); return;
-    case Compression::gzip: return gzip_compress(in, out);
-    case Compression::snappy: return snappy_compress(in, out);
-    case Compression::lz4: return lz4_compress(in, out);
-    case Compression::zstd: return zstd_compress(in, out);
+    case Compression::none:
+      out.append(in);
+      return;
+    case Compression::gzip:
+      return gzip_compress(in, out);
+    case Compression::snappy:
+      return snappy_compress(in, out);
+    case Compression::lz4:
+      return lz4_compress(in, out);
+    case Compression::zstd:
+      return zstd_compress(in, out);
   }
   MR_ASSERT(false, "no such codec");
 }
@@ -222,10 +234,14 @@ Result<> decompress(Compression codec, BytesView in, Bytes& out, std::size_t siz
       if (in.size() > size_max) return too_large(codec, size_max);
       out.assign(in);
       return {};
-    case Compression::gzip: return gzip_decompress(in, out, size_max);
-    case Compression::snappy: return snappy_decompress(in, out, size_max);
-    case Compression::lz4: return lz4_decompress(in, out, size_max);
-    case Compression::zstd: return zstd_decompress(in, out, size_max);
+    case Compression::gzip:
+      return gzip_decompress(in, out, size_max);
+    case Compression::snappy:
+      return snappy_decompress(in, out, size_max);
+    case Compression::lz4:
+      return lz4_decompress(in, out, size_max);
+    case Compression::zstd:
+      return zstd_decompress(in, out, size_max);
   }
   return Error(ErrorCode::unsupported_compression_type,
                "codec " + std::to_string(static_cast<int>(codec)) + " is not one of none, gzip, snappy, lz4, zstd");

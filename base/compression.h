@@ -5,8 +5,8 @@
 //   lz4     the LZ4 frame with independent blocks of 64 KiB, no content size, no checksums
 //   zstd    a zstd frame, level 3
 //
-// Bytes that come from outside are not trusted: nothing is allocated from a length that they claim before that length was checked
-// against what the input could possibly hold, and output stops at a limit.
+// Bytes that come from outside are not trusted: nothing is allocated from a length that they claim before that length
+// was checked against what the input could possibly hold, and output stops at a limit.
 #pragma once
 #include <cstddef>
 #include <cstdint>
@@ -30,7 +30,8 @@ inline constexpr std::size_t decompressed_size_max = 64 << 20;
 void compress(Compression codec, BytesView in, Bytes& out);
 
 // Replaces `out` by the decompressed form of `in`.
-// Errors: CORRUPT_MESSAGE (not this codec's bytes, cut short, or more than `size_max`), UNSUPPORTED_COMPRESSION_TYPE (codec 5 to 7).
+// Errors: CORRUPT_MESSAGE (not this codec's bytes, cut short, or more than `size_max`), UNSUPPORTED_COMPRESSION_TYPE
+// (codec 5 to 7).
 Result<> decompress(Compression codec, BytesView in, Bytes& out, std::size_t size_max = decompressed_size_max);
 
 }  // namespace millrace

@@ -1,4 +1,5 @@
-// CRC-32C (Castagnoli), the checksum of a record batch, by the processor's own instruction where it has one (ISA-L chooses).
+// CRC-32C (Castagnoli), the checksum of a record batch, by the processor's own instruction where it has one (ISA-L
+// chooses).
 #pragma once
 #include <cstdint>
 

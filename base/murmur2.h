@@ -1,4 +1,5 @@
-// The hash that decides which partition a key goes to: MurmurHash2 with Kafka's seed, so that our producers and Java's agree.
+// The hash that decides which partition a key goes to: MurmurHash2 with Kafka's seed, so that our producers and Java's
+// agree.
 #pragma once
 #include <cstdint>
 

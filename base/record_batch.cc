@@ -158,9 +158,9 @@ bool RecordReader::finish() {
 
 bool RecordReader::fail(const char* why) {
   if (!error_) {
-    error_ = Error(ErrorCode::corrupt_message,
-                   "record batch at offset " + std::to_string(base_offset_) + ", record " +
-                       std::to_string(count_ - left_) + " of " + std::to_string(count_) + ": " + why);
+    error_ = Error(ErrorCode::corrupt_message, "record batch at offset " + std::to_string(base_offset_) + ", record " +
+                                                   std::to_string(count_ - left_) + " of " + std::to_string(count_) +
+                                                   ": " + why);
   }
   left_ = 0;
   at_ = end_;
@@ -204,9 +204,10 @@ void RecordBatchBuilder::append_encoded(std::int32_t offset_delta, Timestamp tim
     max_timestamp_ = timestamp.ms;
   }
   std::int64_t timestamp_delta = timestamp.ms - base_timestamp_;
-  std::size_t size = 1 + static_cast<std::size_t>(varint_size(timestamp_delta) + varint_size(offset_delta) +
-                                                  varint_size(header_count)) +
-                     size_of_length(key) + key.size() + size_of_length(value) + value.size() + headers.size();
+  std::size_t size =
+      1 +
+      static_cast<std::size_t>(varint_size(timestamp_delta) + varint_size(offset_delta) + varint_size(header_count)) +
+      size_of_length(key) + key.size() + size_of_length(value) + value.size() + headers.size();
   if (size_ + size + 10 > capacity_) grow(size_ + size + 10);
   char* at = write_varint(buffer_.get() + size_, static_cast<std::int64_t>(size));
   *at++ = 0;  // attributes
@@ -243,8 +244,12 @@ BytesView RecordBatchBuilder::seal(const Stamp& stamp, Compression compression) 
   if (stamp.control) attributes |= control_bit;
   if (stamp.delete_horizon) attributes |= delete_horizon_bit;
   if (stamp.log_append_time) attributes |= log_append_time_bit;
-  BatchHeader header{size_, attributes, stamp.last_offset_delta < 0 ? last_offset_delta_ : stamp.last_offset_delta,
-                base_timestamp_, stamp.log_append_time ? stamp.log_append_time->ms : max_timestamp_, count_};
+  BatchHeader header{size_,
+                     attributes,
+                     stamp.last_offset_delta < 0 ? last_offset_delta_ : stamp.last_offset_delta,
+                     base_timestamp_,
+                     stamp.log_append_time ? stamp.log_append_time->ms : max_timestamp_,
+                     count_};
   if (compression == Compression::none) {
     write_header(buffer_.get(), header, stamp);
     return {buffer_.get(), size_};
@@ -266,8 +271,8 @@ void assign_offsets(char* batch, Offset base_offset, LeaderEpoch leader_epoch) {
 void assign_producer(char* batch, std::size_t size, ProducerId id, ProducerEpoch epoch, std::int32_t base_sequence,
                      bool transactional) {
   auto attributes = from_big_endian<std::int16_t>(batch + attributes_at);
-  attributes = static_cast<std::int16_t>(transactional ? attributes | transactional_bit
-                                                       : attributes & ~transactional_bit);
+  attributes =
+      static_cast<std::int16_t>(transactional ? attributes | transactional_bit : attributes & ~transactional_bit);
   to_big_endian(attributes, batch + attributes_at);
   to_big_endian<std::int64_t>(id, batch + 43);
   to_big_endian<std::int16_t>(epoch, batch + 51);
@@ -289,8 +294,8 @@ Bytes encode_empty_batch(const RecordBatchView& batch) {
                                   batch.producer_epoch(), batch.base_sequence()};
   constexpr std::int16_t kept = log_append_time_bit | transactional_bit | control_bit;
   write_header(bytes.data(),
-               {batch_header_size, static_cast<std::int16_t>(batch.attributes() & kept), batch.last_offset_delta(),
-                -1, batch.max_timestamp().ms, 0},
+               {batch_header_size, static_cast<std::int16_t>(batch.attributes() & kept), batch.last_offset_delta(), -1,
+                batch.max_timestamp().ms, 0},
                stamp);
   return bytes;
 }
@@ -315,7 +320,7 @@ Bytes encode_end_transaction_marker(ControlType type, ProducerId id, ProducerEpo
   return Bytes(builder.seal(stamp));
 }
 
-Result<ControlType> decode_control(const RecordBatchView& batch) {
+Result<EndTransactionMarker> decode_end_transaction_marker(const RecordBatchView& batch) {
   auto corrupt = [&](std::string_view why) {
     return Error(ErrorCode::corrupt_message,
                  "batch at offset " + std::to_string(batch.base_offset()) + ": " + std::string(why));
@@ -330,7 +335,16 @@ Result<ControlType> decode_control(const RecordBatchView& batch) {
   auto type = key.number<std::int16_t>();
   if (!key.ok() || version < 0) return corrupt("a control record with a damaged key");
   if (type != 0 && type != 1) return corrupt("control record of type " + std::to_string(type));
-  return static_cast<ControlType>(type);
+  ByteReader value(record.value);
+  version = value.number<std::int16_t>();
+  auto coordinator_epoch = value.number<std::int32_t>();
+  if (!value.ok() || version < 0) return corrupt("a control record with a damaged value");
+  return EndTransactionMarker{static_cast<ControlType>(type), coordinator_epoch};
+}
+
+Result<ControlType> decode_control(const RecordBatchView& batch) {
+  MR_ASSIGN(auto marker, decode_end_transaction_marker(batch));
+  return marker.type;
 }
 
 }  // namespace millrace

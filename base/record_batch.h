@@ -1,11 +1,12 @@
 // Kafka's record batch, format v2 (KIP-98): building, reading as views, verifying, compressing.
 //
-// It stands in base/ because both ends need it: the log stores batches as they come, and a task reads its input and writes its output
-// as whole batches. (Layout: docs/formats/record_batch.md.)
+// It stands in base/ because both ends need it: the log stores batches as they come, and a task reads its input and
+// writes its output as whole batches. (Layout: docs/formats/record_batch.md.)
 //
-//   baseOffset i64 | batchLength i32 | partitionLeaderEpoch i32 | magic i8 = 2 | crc u32 (CRC-32C of what follows) | attributes i16 |
-//   lastOffsetDelta i32 | baseTimestamp i64 | maxTimestamp i64 | producerId i64 | producerEpoch i16 | baseSequence i32 | count i32 | records
-//   record: length varint | attributes i8 | timestampDelta | offsetDelta | keyLength | key | valueLength | value | headerCount | headers
+//   baseOffset i64 | batchLength i32 | partitionLeaderEpoch i32 | magic i8 = 2 | crc u32 (CRC-32C of what follows) |
+//   attributes i16 | lastOffsetDelta i32 | baseTimestamp i64 | maxTimestamp i64 | producerId i64 | producerEpoch i16 |
+//   baseSequence i32 | count i32 | records record: length varint | attributes i8 | timestampDelta | offsetDelta |
+//   keyLength | key | valueLength | value | headerCount | headers
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -46,7 +47,8 @@ class RecordBatchView {
   // Looks at lengths and magic only. `bytes` starts at a batch and may go on after it; bytes() is cut to this batch.
   // Errors: CORRUPT_MESSAGE (too short, negative or impossible lengths, counts), UNSUPPORTED_VERSION (magic not 2).
   static Result<RecordBatchView> parse(BytesView bytes);
-  // The size of the batch at the front of `bytes` (12 + batchLength) if its first 12 bytes are there, else 0. Checks nothing else.
+  // The size of the batch at the front of `bytes` (12 + batchLength) if its first 12 bytes are there, else 0. Checks
+  // nothing else.
   static std::size_t size_at(BytesView bytes);
 
   BytesView bytes() const { return bytes_; }
@@ -76,7 +78,8 @@ class RecordBatchView {
   BytesView bytes_;
 };
 
-// Reads a batch's records in order; decompresses into `scratch` (given by the caller, reused; views point into it) if it must.
+// Reads a batch's records in order; decompresses into `scratch` (given by the caller, reused; views point into it) if
+// it must.
 //   RecordReader reader(batch, scratch); RecordView record;
 //   while (reader.next(record)) …;  MR_TRY(reader.status());
 class RecordReader {
@@ -117,7 +120,8 @@ class RecordReader {
  private:
   // A zig-zag varint: one byte for most fields, two for lengths up to 8191, else the loop.
   static bool read(const char*& at, const char* end, std::int64_t& n) {
-    if (at == end) [[unlikely]] return false;
+    if (at == end) [[unlikely]]
+      return false;
     auto first = static_cast<std::uint8_t>(*at);
     if (first < 0x80) [[likely]] {
       ++at;
@@ -155,8 +159,8 @@ class RecordReader {
 
 // Encodes records into a batch. Reusable: clear() keeps the memory. One thread. Movable; a moved-from one is empty.
 //
-// Records are encoded straight into the batch's buffer, after one check of its capacity; nothing is copied again unless the batch is
-// compressed. The buffer is raw memory and not a string, which would fill it with zeroes first.
+// Records are encoded straight into the batch's buffer, after one check of its capacity; nothing is copied again unless
+// the batch is compressed. The buffer is raw memory and not a string, which would fill it with zeroes first.
 class RecordBatchBuilder {
  public:
   RecordBatchBuilder() { clear(); }
@@ -180,11 +184,12 @@ class RecordBatchBuilder {
       append_with_headers(timestamp, key, value, *headers);
     }
   }
-  // Appends a record as another batch holds it: headers encoded already, and an offset of its own, above the one before. For those
-  // who rewrite batches (compaction).
+  // Appends a record as another batch holds it: headers encoded already, and an offset of its own, above the one
+  // before. For those who rewrite batches (compaction).
   void append_encoded(std::int32_t offset_delta, Timestamp timestamp, BytesView key, BytesView value, BytesView headers,
                       std::int32_t header_count);
-  // Sets what timestamps are relative to, before the first record: by default its timestamp. For those who rewrite batches.
+  // Sets what timestamps are relative to, before the first record: by default its timestamp. For those who rewrite
+  // batches.
   void set_base_timestamp(Timestamp base) {
     base_timestamp_ = base.ms;
     base_is_set_ = true;
@@ -203,13 +208,15 @@ class RecordBatchBuilder {
     bool transactional = false;
     bool control = false;
     // For those who rewrite batches.
-    std::int32_t last_offset_delta = -1;         // -1: that of the last record
-    bool delete_horizon = false;                 // the base timestamp is the delete horizon
-    std::optional<Timestamp> log_append_time;    // timestamps are this one
+    std::int32_t last_offset_delta = -1;       // -1: that of the last record
+    bool delete_horizon = false;               // the base timestamp is the delete horizon
+    std::optional<Timestamp> log_append_time;  // timestamps are this one
   };
-  // Writes the header and the CRC, compresses if asked, and returns the batch: valid until the next append() or clear(). May be
-  // called again with another stamp. Precondition: !empty().
+  // Writes the header and the CRC, compresses if asked, and returns the batch: valid until the next append() or
+  // clear(). May be called again with another stamp. Precondition: !empty().
   BytesView seal(const Stamp& stamp, Compression compression = Compression::none);
+  // The uncompressed batch as it was sealed last. Valid until the next append() or clear().
+  BytesView sealed() const { return {buffer_.get(), size_}; }
 
  private:
   void append_with_headers(Timestamp timestamp, BytesView key, BytesView value, const Headers& headers);
@@ -239,22 +246,30 @@ class RecordBatchBuilder {
   std::int64_t max_timestamp_ = 0;
 };
 
-// Overwrites, in a sealed uncompressed or compressed batch, what the log assigns: base offset and leader epoch. Neither is under the CRC.
+// Overwrites, in a sealed uncompressed or compressed batch, what the log assigns: base offset and leader epoch. Neither
+// is under the CRC.
 void assign_offsets(char* batch, Offset base_offset, LeaderEpoch leader_epoch);
 // Overwrites producer id, epoch and sequence and computes the CRC anew.
 void assign_producer(char* batch, std::size_t size, ProducerId id, ProducerEpoch epoch, std::int32_t base_sequence,
                      bool transactional);
-// Marks a batch as stamped by the log (message.timestamp.type=LogAppendTime): every record's timestamp becomes `now`. New CRC.
+// Marks a batch as stamped by the log (message.timestamp.type=LogAppendTime): every record's timestamp becomes `now`.
+// New CRC.
 void assign_log_append_time(char* batch, std::size_t size, Timestamp now);
-// A batch with the header of `batch` and no records: what compaction leaves of a producer's last batch, so that its sequence stays
-// known.
+// A batch with the header of `batch` and no records: what compaction leaves of a producer's last batch, so that its
+// sequence stays known.
 Bytes encode_empty_batch(const RecordBatchView& batch);
 
 // The end of a transaction in a partition: a control batch of one record (KIP-98). type: 0 abort, 1 commit.
 enum class ControlType : std::int16_t { abort = 0, commit = 1 };
-Bytes encode_end_transaction_marker(ControlType type, ProducerId id, ProducerEpoch epoch, std::int32_t coordinator_epoch,
-                                    Timestamp timestamp);
+Bytes encode_end_transaction_marker(ControlType type, ProducerId id, ProducerEpoch epoch,
+                                    std::int32_t coordinator_epoch, Timestamp timestamp);
 // The marker's type. Error: CORRUPT_MESSAGE if the batch holds none.
 Result<ControlType> decode_control(const RecordBatchView& batch);
+struct EndTransactionMarker {
+  ControlType type;
+  std::int32_t coordinator_epoch;
+};
+// The whole marker. Error: CORRUPT_MESSAGE if the batch holds none.
+Result<EndTransactionMarker> decode_end_transaction_marker(const RecordBatchView& batch);
 
 }  // namespace millrace

@@ -1,9 +1,9 @@
-// Operator: the compiled core of one processor node, against interfaces only. The runtime makes one per task and node and drives it.
+// Operator: the compiled core of one processor node, against interfaces only. The runtime makes one per task and node
+// and drives it.
 //
-// A record goes down the graph depth-first, one virtual call a hop; nothing is allocated on the way. Keys and values are pointers to
-// objects whose type the node's neighbours know; null is a null pointer.
+// A record goes down the graph depth-first, one virtual call a hop; nothing is allocated on the way. Keys and values
+// are pointers to objects whose type the node's neighbours know; null is a null pointer.
 #pragma once
-#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -14,8 +14,8 @@
 
 namespace millrace {
 
-// A record on its way. On the edges of tables `value` is the new and `other` the old value (Kafka's Change); in a thunk `other` is the
-// aggregate or the right side of a join.
+// A record on its way. On the edges of tables `value` is the new and `other` the old value (Kafka's Change); in a thunk
+// `other` is the aggregate or the right side of a join.
 struct RecordRef {
   const void* key = nullptr;
   const void* value = nullptr;
@@ -34,7 +34,8 @@ class OperatorContext {
   virtual WindowStore* window_store(std::string_view name) = 0;
   // The largest timestamp the task has taken from any of its inputs; -1 before the first.
   virtual Timestamp stream_time() const = 0;
-  // Counts dropped-records-total and logs a warning with the record's topic, partition and offset, at most now and then.
+  // Counts dropped-records-total and logs a warning with the record's topic, partition and offset, at most now and
+  // then.
   virtual void record_dropped(const RecordRef& record, std::string_view why) = 0;
 };
 
@@ -44,10 +45,11 @@ class Operator {
   Operator(const Operator&) = delete;
   Operator& operator=(const Operator&) = delete;
   virtual ~Operator() = default;
-  // Called once before the first record, parents before children. After a restart or an abort the operator is made anew.
+  // Called once before the first record, parents before children. After a restart or an abort the operator is made
+  // anew.
   virtual void init(OperatorContext&) {}
-  // May throw what a user's lambda throws; the task knows the node by where it was. Anything else an operator meets goes to
-  // record_dropped or is an MR_ASSERT.
+  // May throw what a user's lambda throws; the task knows the node by where it was. Anything else an operator meets
+  // goes to record_dropped or is an MR_ASSERT.
   virtual void process(const RecordRef& record) = 0;
   virtual void close() {}
 
@@ -71,7 +73,8 @@ struct Out {
   void (*emit)(void* self, const RecordRef& record);
   void operator()(const RecordRef& record) const { emit(self, record); }
 };
-// One user lambda behind one shape: reads `record`, calls the lambda, emits what comes of it. The closure is shared by all tasks.
+// One user lambda behind one shape: reads `record`, calls the lambda, emits what comes of it. The closure is shared by
+// all tasks.
 struct Thunk {
   std::shared_ptr<const void> closure;
   void (*call)(const void* closure, const RecordRef& record, const Out& out) = nullptr;

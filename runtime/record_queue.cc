@@ -19,90 +19,30 @@ RecordQueue::RecordQueue(const TopologyNode& source, std::string topic, Partitio
 }
 
 void RecordQueue::seek(Offset offset, Timestamp partition_time) {
-  waiting_.clear();
-  bytes_.reset();
+  batches_.reset(offset);
   reader_.reset();
-  aborted_.clear();
-  aborting_.clear();
   live_ = false;
-  fetch_offset_ = next_offset_ = taken_offset_ = offset;
+  next_offset_ = offset;
   partition_time_ = partition_time;
-}
-
-void RecordQueue::add(const FetchedBatches& batches) {
-  BytesView bytes = *batches.bytes;
-  Offset end = fetch_offset_;
-  std::size_t size = 0;
-  while (std::size_t n = RecordBatchView::size_at(bytes.substr(size))) {
-    if (size + n > bytes.size()) break;
-    // Last offset: base offset and delta stand in the header; parse() checks the rest when the batch is read.
-    if (bytes.size() - size < batch_header_size) break;
-    end = from_big_endian<std::int64_t>(bytes.data() + size) + from_big_endian<std::int32_t>(bytes.data() + size + 23) + 1;
-    size += n;
-  }
-  fetch_offset_ = std::max(fetch_offset_, end);
-  if (size) waiting_.push_back(batches);
-}
-
-bool RecordQueue::skip_aborted(const RecordBatchView& batch) {
-  while (!aborted_.empty() && aborted_.front().first_offset <= batch.last_offset()) {
-    aborting_.insert(aborted_.front().producer_id);
-    aborted_.erase(aborted_.begin());
-  }
-  if (batch.is_control()) {
-    aborting_.erase(batch.producer_id());
-    return true;
-  }
-  return batch.is_transactional() && aborting_.contains(batch.producer_id());
-}
-
-bool RecordQueue::next_batch() {
-  for (;;) {
-    if (!bytes_) {
-      if (waiting_.empty()) return false;
-      FetchedBatches next = std::move(waiting_.front());
-      waiting_.erase(waiting_.begin());
-      bytes_ = std::move(next.bytes);
-      at_ = 0;
-      for (const auto& a : next.aborted)
-        if (!aborting_.contains(a.producer_id)) aborted_.push_back(a);
-      std::sort(aborted_.begin(), aborted_.end(), [](const auto& a, const auto& b) { return a.first_offset < b.first_offset; });
-    }
-    BytesView rest = BytesView(*bytes_).substr(at_);
-    const std::size_t size = RecordBatchView::size_at(rest);
-    if (size == 0 || size > rest.size()) {
-      bytes_.reset();
-      continue;
-    }
-    auto batch = RecordBatchView::parse(rest);
-    if (!batch) throw StreamsError(partition_.text() + ", at offset " + std::to_string(next_offset_) + ": " + batch.error().text());
-    if (!batch->crc_matches())
-      throw StreamsError(partition_.text() + ", batch at offset " + std::to_string(batch->base_offset()) +
-                         ": its CRC does not match: the log was damaged");
-    at_ += size;
-    if (batch->last_offset() < next_offset_) continue;
-    leader_epoch_ = batch->leader_epoch();
-    if (skip_aborted(*batch)) {
-      next_offset_ = batch->last_offset() + 1;
-      continue;
-    }
-    batch_ = *batch;
-    reader_ = std::make_unique<RecordReader>(batch_, decompressed_);
-    return true;
-  }
 }
 
 bool RecordQueue::advance() {
   RecordView record;
   for (;;) {
-    if (!reader_ && !next_batch()) return false;
+    if (!reader_) {
+      auto more = batches_.next(next_offset_);
+      if (!more) throw StreamsError(partition_.text() + ": " + more.error().text());
+      if (!*more) return false;
+      leader_epoch_ = batches_.batch().leader_epoch();
+      reader_.emplace(batches_.batch(), decompressed_);
+    }
     while (reader_->next(record)) {
       if (record.offset < next_offset_) continue;
       next_offset_ = record.offset + 1;
       if (take(record)) return live_ = true;
     }
     if (auto status = reader_->status(); !status) throw StreamsError(partition_.text() + ": " + status.error().text());
-    next_offset_ = std::max(next_offset_, batch_.last_offset() + 1);
+    next_offset_ = std::max(next_offset_, batches_.batch().last_offset() + 1);
     reader_.reset();
   }
 }

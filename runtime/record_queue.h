@@ -4,14 +4,13 @@
 // markers are skipped here. What cannot be deserialised, or has a negative timestamp, goes to its handler or is dropped and counted.
 #pragma once
 #include <cstdint>
-#include <memory>
-#include <set>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "millrace/base/record_batch.h"
-#include "millrace/connectors/log_client.h"
 #include "millrace/dsl/topology.h"
+#include "millrace/runtime/committed_batches.h"
 #include "millrace/statestore/value_type.h"
 
 namespace millrace {
@@ -29,14 +28,13 @@ class RecordQueue {
   // `source` outlives the queue. `topic` is the name in the log.
   RecordQueue(const TopologyNode& source, std::string topic, PartitionId partition, OnError on_deserialization_error, TaskCounters& counters);
 
-  // Adds whole batches. Records below `from` are skipped (a fetch starts at a batch's start).
-  void add(const FetchedBatches& batches);
+  // Adds whole batches, fetched from fetch_offset() on.
+  void add(FetchedBatches batches) { batches_.add(std::move(batches)); }
   // Whether there is a head record; looks for one if there is none yet. Throws StreamsError where the handler says fail.
   bool has_head() { return live_ || advance(); }
   // Takes the head away.
   void pop() {
     partition_time_ = std::max(partition_time_, head_.timestamp);
-    taken_offset_ = head_.offset + 1;
     live_ = false;
   }
   // The head. Valid until pop() and the next has_head().
@@ -47,20 +45,17 @@ class RecordQueue {
   const TopologyNode& source() const { return source_; }
   const TopicPartition& partition() const { return partition_; }
   // The next offset to fetch.
-  Offset fetch_offset() const { return fetch_offset_; }
+  Offset fetch_offset() const { return batches_.end(); }
   // Where to go on after a restart: everything before it was taken or skipped.
   Offset next_offset() const { return live_ ? head_.offset : next_offset_; }
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   Timestamp partition_time() const { return partition_time_; }
   // Starts at `offset`, with what an earlier run knew of time.
   void seek(Offset offset, Timestamp partition_time);
-  std::size_t buffered_bytes() const { return bytes_ ? bytes_->size() - at_ : 0; }
 
  private:
   bool advance();
-  bool next_batch();
   bool take(const RecordView& record);
-  bool skip_aborted(const RecordBatchView& batch);
   void refuse(const RecordView& record, const std::string& why);
   Result<const void*> object(AnyValue& into, const AnySerde& serde, BytesView bytes, bool is_key, bool nullable);
 
@@ -68,15 +63,10 @@ class RecordQueue {
   const TopicPartition partition_;
   const OnError on_error_;
   TaskCounters& counters_;
-  std::vector<FetchedBatches> waiting_;
-  std::shared_ptr<const Bytes> bytes_;
-  std::size_t at_ = 0;
-  RecordBatchView batch_;
-  std::unique_ptr<RecordReader> reader_;
+  CommittedBatches batches_;
+  std::optional<RecordReader> reader_;
   Bytes decompressed_;
-  std::vector<FetchedBatches::Aborted> aborted_;
-  std::set<ProducerId> aborting_;
-  Offset fetch_offset_ = 0, next_offset_ = 0, taken_offset_ = 0;
+  Offset next_offset_ = 0;
   LeaderEpoch leader_epoch_ = -1;
   Timestamp partition_time_{-1};
   AnyValue key_, value_;

@@ -83,6 +83,11 @@ TaskSettings task_settings(const Config& config) {
 
 bool is_exactly_once(const Config& config) { return config.string("processing.guarantee") == "exactly_once_v2"; }
 
+bool uses_memory_stores(const Config& config) {
+  const std::string& stores = config.string("dsl.store.suppliers.class");
+  return stores == "in_memory" || stores.ends_with("InMemoryDslStoreSuppliers");
+}
+
 Duration commit_interval(const Config& config) {
   const Duration given = config.duration("commit.interval.ms");
   if (given.count() >= 0) return given;

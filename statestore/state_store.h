@@ -5,7 +5,6 @@
 // thread at a time.
 #pragma once
 #include <cstddef>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>

@@ -96,6 +96,12 @@ ValueAndTimestamp TaskStore::get(BytesView table_key) {
   return e->has_value ? ValueAndTimestamp{table_->value(e), e->timestamp} : ValueAndTimestamp{};
 }
 
+ValueAndTimestamp TaskStore::peek(BytesView table_key) {
+  Entry* e = find_or_load(table_key);
+  if (!e || !is_visible(e)) return {};
+  return {table_->value(e), e->timestamp};
+}
+
 // ---------------------------------------------------------------- writing
 
 ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timestamp timestamp, const RecordContext& context) {

@@ -44,6 +44,8 @@ class TaskStore {
   void send_old_values();
 
   ValueAndTimestamp get(BytesView table_key);
+  // As get(), but leaves no trace in the record cache: for queries from outside the task.
+  ValueAndTimestamp peek(BytesView table_key);
   ValueAndTimestamp put(BytesView table_key, const void* value, Timestamp timestamp, const RecordContext& context);
   // Logs and forwards all that the record cache holds back. At commit.
   void flush();

@@ -1,8 +1,8 @@
 #include "millrace/base/compression.h"
 
 #include <gtest/gtest.h>
-#include <zlib.h>
 #include <snappy.h>
+#include <zlib.h>
 
 namespace millrace {
 namespace {
@@ -12,7 +12,8 @@ constexpr Compression codecs[] = {Compression::none, Compression::gzip, Compress
 
 TEST(Compression, gives_back_what_went_in) {
   for (auto codec : codecs) {
-    for (std::size_t size : {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{65536}, std::size_t{300001}}) {
+    for (std::size_t size :
+         {std::size_t{0}, std::size_t{1}, std::size_t{100}, std::size_t{65536}, std::size_t{300001}}) {
       SCOPED_TRACE(std::string(name_of(codec)) + " " + std::to_string(size));
       Bytes in, packed, out;
       for (std::size_t i = 0; i < size; ++i) in.push_back(static_cast<char>((i * i) >> 7));

@@ -15,7 +15,8 @@ TEST(Murmur2, hashes_and_partitions_as_kafka_does) {
   auto all = nlohmann::json::parse(in);
   for (const auto& v : all["vectors"]) {
     std::string hex = v["key_hex"], key;
-    for (std::size_t i = 0; i < hex.size(); i += 2) key.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
+    for (std::size_t i = 0; i < hex.size(); i += 2)
+      key.push_back(static_cast<char>(std::stoi(hex.substr(i, 2), nullptr, 16)));
     EXPECT_EQ(murmur2(key), v["murmur2"]) << hex;
     for (std::size_t i = 0; i < all["counts"].size(); ++i) {
       EXPECT_EQ(partition_for_key(key, all["counts"][i]), v["partitions"][i]) << hex;

@@ -117,7 +117,7 @@ TEST(RecordBatch, writes_the_bytes_that_kafka_writes) {
       auto headers = *decode_headers(record);
       builder.append(record.timestamp, record.key, record.value, &headers);
     }
-    RecordBatchBuilder::Stamp stamp{batch.base_offset(),   batch.leader_epoch(),  batch.producer_id(),
+    RecordBatchBuilder::Stamp stamp{batch.base_offset(),    batch.leader_epoch(),  batch.producer_id(),
                                     batch.producer_epoch(), batch.base_sequence(), batch.is_transactional(),
                                     batch.is_control()};
     if (batch.is_log_append_time()) stamp.log_append_time = batch.max_timestamp();

@@ -1,0 +1,185 @@
+#include "millrace/broker/groups/offsets.h"
+
+#include "millrace/broker/kafka_fields.h"
+
+namespace millrace::broker {
+
+Bytes encode_offset_key(const OffsetKey& key) {
+  Bytes out;
+  append_big_endian<std::int16_t>(out, 1);
+  append_string(out, key.group);
+  append_string(out, key.partition.topic);
+  append_big_endian<std::int32_t>(out, key.partition.partition);
+  return out;
+}
+
+Bytes encode_offset_value(const GroupOffset& offset) {
+  Bytes out;
+  append_big_endian<std::int16_t>(out, 3);
+  append_big_endian<std::int64_t>(out, offset.offset);
+  append_big_endian<std::int32_t>(out, offset.leader_epoch);
+  append_string(out, offset.metadata);
+  append_big_endian<std::int64_t>(out, offset.committed.ms);
+  return out;
+}
+
+Result<std::optional<OffsetKey>> decode_offset_key(BytesView bytes) {
+  ByteReader in(bytes);
+  auto version = in.number<std::int16_t>();
+  if (in.ok() && version > 1) return std::optional<OffsetKey>();
+  OffsetKey key;
+  key.group = read_string(in);
+  key.partition.topic = read_string(in);
+  key.partition.partition = in.number<std::int32_t>();
+  if (!in.ok() || version < 0) return Error(ErrorCode::corrupt_message, "damaged offset commit key");
+  return std::optional(key);
+}
+
+Result<GroupOffset> decode_offset_value(BytesView bytes) {
+  ByteReader in(bytes);
+  auto version = in.number<std::int16_t>();
+  if (in.ok() && version > 4) {
+    return Error(ErrorCode::unsupported_version, "offset commit value of version " + std::to_string(version));
+  }
+  GroupOffset value;
+  value.offset = in.number<std::int64_t>();
+  if (version >= 3) value.leader_epoch = in.number<std::int32_t>();
+  value.metadata = version >= 4 ? read_compact_string(in) : read_string(in);
+  value.committed = {in.number<std::int64_t>()};
+  if (!in.ok() || version < 0) return Error(ErrorCode::corrupt_message, "damaged offset commit value");
+  return value;  // an expire timestamp (version 1) or tagged fields (version 4) may follow
+}
+
+Result<std::unique_ptr<Offsets>> Offsets::load(std::shared_ptr<PartitionLog> log, Flusher& flusher) {
+  std::unique_ptr<Offsets> offsets(new Offsets(std::move(log), flusher));
+  MR_TRY(offsets->load());
+  return offsets;
+}
+
+Result<> Offsets::load() {
+  ReadRequest request;
+  request.offset = log_->offsets().log_start_offset;
+  Bytes scratch;
+  for (;;) {
+    MR_ASSIGN(auto read, log_->read(request));
+    BytesView left = *read.bytes;
+    if (left.empty()) return {};
+    while (!left.empty()) {
+      MR_ASSIGN(auto batch, RecordBatchView::parse(left));
+      left.remove_prefix(batch.bytes().size());
+      request.offset = batch.last_offset() + 1;
+      if (batch.is_control()) {
+        MR_ASSIGN(auto type, decode_control(batch));
+        complete(batch.producer_id(), type);
+        continue;
+      }
+      RecordReader reader(batch, scratch);
+      RecordView record;
+      while (reader.next(record)) {
+        MR_ASSIGN(auto key, decode_offset_key(record.key));
+        if (!key) continue;
+        std::optional<GroupOffset> value;
+        if (record.has_value()) {
+          MR_ASSIGN(value, decode_offset_value(record.value));
+        }
+        if (batch.is_transactional()) {
+          pending_[batch.producer_id()].push_back({*key, value});
+        } else {
+          apply(*key, value);
+        }
+      }
+      MR_TRY(reader.status());
+    }
+  }
+}
+
+// Under mutex_ (or while loading).
+void Offsets::apply(const OffsetKey& key, const std::optional<GroupOffset>& offset) {
+  if (offset) {
+    groups_[key.group][key.partition] = *offset;
+    return;
+  }
+  auto found = groups_.find(key.group);
+  if (found == groups_.end()) return;
+  found->second.erase(key.partition);
+  if (found->second.empty()) groups_.erase(found);
+}
+
+Result<RecordBatchBuilder> Offsets::encode(const std::string& group, const GroupOffsets& offsets) const {
+  RecordBatchBuilder builder;
+  for (const auto& [partition, offset] : offsets) {
+    if (offset.metadata.size() > metadata_size_max) {
+      return Error(ErrorCode::offset_metadata_too_large, "group " + group + ", " + partition.text() + ": metadata of " +
+                                                             std::to_string(offset.metadata.size()) +
+                                                             " bytes, at most 4096 are allowed");
+    }
+    builder.append(offset.committed, encode_offset_key({group, partition}), encode_offset_value(offset));
+  }
+  return builder;
+}
+
+Result<> Offsets::commit(const std::string& group, const GroupOffsets& offsets) {
+  if (offsets.empty()) return {};
+  MR_ASSIGN(auto batch, encode(group, offsets));
+  {
+    // Held over the append, so that what is visible and what recovery will read have one order.
+    std::lock_guard lock(mutex_);
+    MR_TRY(log_->append(batch, {}));
+    for (const auto& [partition, offset] : offsets) apply({group, partition}, offset);
+  }
+  if (log_->logs().flush_mode() == FlushMode::os) return {};
+  return flusher_.sync({log_});
+}
+
+Result<> Offsets::add_to_transaction(const std::string& group, const GroupOffsets& offsets,
+                                     const PartitionLog::Producer& producer) {
+  if (offsets.empty()) return {};
+  MR_ASSIGN(auto batch, encode(group, offsets));
+  std::lock_guard lock(mutex_);
+  MR_TRY(log_->append(batch, producer));
+  auto& pending = pending_[producer.id];
+  for (const auto& [partition, offset] : offsets) pending.push_back({{group, partition}, offset});
+  return {};
+}
+
+void Offsets::complete(ProducerId id, ControlType type) {
+  std::lock_guard lock(mutex_);
+  auto found = pending_.find(id);
+  if (found == pending_.end()) return;
+  if (type == ControlType::commit) {
+    for (const auto& [key, offset] : found->second) apply(key, offset);
+  }
+  pending_.erase(found);
+}
+
+GroupOffsets Offsets::of_group(const std::string& group) const {
+  std::lock_guard lock(mutex_);
+  auto found = groups_.find(group);
+  return found == groups_.end() ? GroupOffsets() : found->second;
+}
+
+std::vector<std::string> Offsets::groups() const {
+  std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto& [name, offsets] : groups_) names.push_back(name);
+  return names;
+}
+
+Result<> Offsets::remove_group(const std::string& group) {
+  {
+    std::lock_guard lock(mutex_);
+    auto found = groups_.find(group);
+    if (found == groups_.end()) return Error(ErrorCode::group_id_not_found, "there is no group " + group);
+    RecordBatchBuilder builder;
+    auto now = log_->logs().env().clock().now();
+    for (const auto& [partition, offset] : found->second) {
+      builder.append(now, encode_offset_key({group, partition}), BytesView());
+    }
+    MR_TRY(log_->append(builder, {}));
+    groups_.erase(found);
+  }
+  if (log_->logs().flush_mode() == FlushMode::os) return {};
+  return flusher_.sync({log_});
+}
+
+}  // namespace millrace::broker

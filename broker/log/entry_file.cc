@@ -1,0 +1,85 @@
+#include "millrace/broker/log/entry_file.h"
+
+namespace millrace::broker {
+
+Result<> EntryFile::load(bool sealed) {
+  entries_.clear();
+  written_ = 0;
+  sealed_ = sealed;
+  sealed_count_ = 0;
+  replace_ = false;
+  if (!files_.exists(path_)) return {};
+  if (sealed) {
+    MR_ASSIGN(auto file, files_.open(path_, OpenMode::read));
+    sealed_count_ = file->size() / entry_size_;
+    return {};
+  }
+  MR_ASSIGN(entries_, files_.read_file(path_));
+  replace_ = entries_.size() % entry_size_ != 0;
+  entries_.resize(entries_.size() / entry_size_ * entry_size_);
+  written_ = replace_ ? 0 : entries_.size();
+  return {};
+}
+
+void EntryFile::clear() {
+  entries_.clear();
+  written_ = 0;
+  sealed_ = false;
+  replace_ = true;
+}
+
+void EntryFile::push(BytesView entry) {
+  MR_ASSERT(!sealed_ && entry.size() == entry_size_);
+  entries_.append(entry);
+}
+
+void EntryFile::truncate(std::size_t count) {
+  MR_ASSERT(!sealed_);
+  if (count * entry_size_ >= entries_.size()) return;
+  entries_.resize(count * entry_size_);
+  written_ = 0;
+  replace_ = true;
+}
+
+Result<Bytes> EntryFile::entry(std::size_t i) const {
+  MR_ASSERT(i < count());
+  if (!sealed_) return Bytes(BytesView(entries_).substr(i * entry_size_, entry_size_));
+  MR_ASSIGN(auto file, files_.open(path_, OpenMode::read));
+  Bytes bytes(std::string(entry_size_, '\0'));
+  MR_ASSIGN(std::size_t size, file->read_at(i * entry_size_, bytes.data(), entry_size_));
+  if (size != entry_size_) return Error(ErrorCode::kafka_storage_error, path_ + " has become shorter");
+  return bytes;
+}
+
+Result<bool> EntryFile::write_new(Site site) {
+  if (sealed_ || (!replace_ && written_ == entries_.size() && (written_ > 0 || files_.exists(path_)))) return false;
+  MR_ASSIGN(auto file, files_.open(path_, replace_ ? OpenMode::replace : OpenMode::append));
+  MR_TRY(file->append(BytesView(entries_).substr(written_), site));
+  written_ = entries_.size();
+  replace_ = false;
+  return true;
+}
+
+Result<> EntryFile::write(Site site) {
+  MR_ASSIGN(bool wrote, write_new(site));
+  if (wrote) MR_TRY(sync(site));
+  return {};
+}
+
+Result<> EntryFile::seal(Site site) {
+  if (sealed_) return {};
+  MR_TRY(write_new(site));
+  sealed_count_ = entries_.size() / entry_size_;
+  sealed_ = true;
+  Bytes().swap(entries_);
+  written_ = 0;
+  return {};
+}
+
+Result<> EntryFile::sync(Site site) {
+  if (!files_.exists(path_)) return {};
+  MR_ASSIGN(auto file, files_.open(path_, OpenMode::append));
+  return file->sync(site);
+}
+
+}  // namespace millrace::broker

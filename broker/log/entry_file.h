@@ -1,0 +1,81 @@
+// A file of entries of one size, in order: what the three indexes of a segment are made of.
+//
+// The active segment's entries live in memory and are written out at a checkpoint, when the segment is rolled, and on
+// close: a crash loses only what recovery computes anew from the segment. A sealed segment's stay on disk and are read
+// one by one (a binary search is 18 reads for the largest index), so that memory does not grow with the log. No mmap:
+// Kafka's indexes are mapped, and a disk error then is a signal and not an error.
+#pragma once
+#include <string>
+
+#include "millrace/base/env.h"
+
+namespace millrace::broker {
+
+// Threads: the owner's to order; reads of a sealed one from any.
+class EntryFile {
+ public:
+  EntryFile(FileSystem& files, std::string path, std::size_t entry_size)
+      : files_(files), path_(std::move(path)), entry_size_(entry_size) {}
+
+  // Takes what is on disk (a torn last entry is left out). `sealed`: leaves it there.
+  Result<> load(bool sealed);
+  // Forgets everything; the next write() replaces the file.
+  void clear();
+  void push(BytesView entry);
+  // Keeps the first `count` entries. Precondition: not sealed.
+  void truncate(std::size_t count);
+  std::size_t count() const { return sealed_ ? sealed_count_ : entries_.size() / entry_size_; }
+  // Precondition: i < count().
+  Result<Bytes> entry(std::size_t i) const;
+  // The first i for which !before(entry i); count() if there is none. The entries must be in that order.
+  template <class Before>
+  Result<std::size_t> lower_bound(Before before) const {
+    std::size_t low = 0, high = count();
+    if (!sealed_) {
+      while (low < high) {
+        std::size_t middle = (low + high) / 2;
+        if (before(entries_.data() + middle * entry_size_))
+          low = middle + 1;
+        else
+          high = middle;
+      }
+      return low;
+    }
+    if (high == 0) return low;
+    MR_ASSIGN(auto file, files_.open(path_, OpenMode::read));
+    Bytes bytes(std::string(entry_size_, '\0'));
+    while (low < high) {
+      std::size_t middle = (low + high) / 2;
+      MR_ASSIGN(std::size_t size, file->read_at(middle * entry_size_, bytes.data(), entry_size_));
+      if (size != entry_size_) return Error(ErrorCode::kafka_storage_error, path_ + " has become shorter");
+      if (before(bytes.data()))
+        low = middle + 1;
+      else
+        high = middle;
+    }
+    return low;
+  }
+  // Writes what is not on disk yet; syncs it if there was any.
+  Result<> write(Site site);
+  // write(), then leaves the entries to the disk. Not synced: recovery rebuilds what a crash loses (write() at the next
+  // checkpoint comes too late for a sealed file, so it is synced by sync()).
+  Result<> seal(Site site);
+  Result<> sync(Site site);
+  const std::string& path() const { return path_; }
+  // After the file was renamed.
+  void set_path(std::string path) { path_ = std::move(path); }
+
+ private:
+  Result<bool> write_new(Site site);
+
+  FileSystem& files_;
+  std::string path_;
+  std::size_t entry_size_;
+  Bytes entries_;
+  std::size_t written_ = 0;  // bytes of entries_ that are in the file
+  bool replace_ = false;     // the file holds something else
+  bool sealed_ = false;
+  std::size_t sealed_count_ = 0;
+};
+
+}  // namespace millrace::broker

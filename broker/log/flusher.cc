@@ -1,0 +1,62 @@
+#include "millrace/broker/log/flusher.h"
+
+#include <algorithm>
+
+namespace millrace::broker {
+
+Result<> Flusher::sync(const std::vector<std::shared_ptr<PartitionLog>>& partitions) {
+  MR_TRY(logs_.check());
+  std::unique_lock lock(mutex_);
+  waiting_.insert(waiting_.end(), partitions.begin(), partitions.end());
+  std::int64_t mine = started_ + 1;  // the next round to start takes what I have added
+  while (finished_ < mine) {
+    if (running_) {
+      round_done_.wait(lock);
+      continue;
+    }
+    running_ = true;
+    ++started_;
+    auto round = std::move(waiting_);
+    waiting_.clear();
+    lock.unlock();
+    auto result = sync_round(round);
+    if (!result) logs_.fence(result.error());
+    lock.lock();
+    running_ = false;
+    finished_ = started_;
+    round_done_.notify_all();
+  }
+  lock.unlock();
+  return logs_.check();
+}
+
+Result<> Flusher::sync_round(const std::vector<std::shared_ptr<PartitionLog>>& partitions) {
+  auto logs = partitions;
+  std::sort(logs.begin(), logs.end());
+  logs.erase(std::unique(logs.begin(), logs.end()), logs.end());
+  std::vector<PartitionLog::Unsynced> unsynced;
+  std::size_t files = 0;
+  for (auto& log : logs) {
+    unsynced.push_back(log->take_unsynced());
+    files += unsynced.back().segments.size();
+  }
+  if (files > files_synced_one_by_one) {
+    MR_TRY(logs_.files().sync_filesystem(logs_.path(), "log.filesystem.sync"));
+  } else {
+    for (std::size_t i = 0; i < logs.size(); ++i) {
+      for (auto& segment : unsynced[i].segments) MR_TRY(segment->file().sync("log.segment.sync"));
+      if (unsynced[i].directory) {
+        MR_TRY(logs_.files().sync_directory(logs[i]->directory(), "log.directory.sync"));
+      }
+    }
+  }
+  for (std::size_t i = 0; i < logs.size(); ++i) logs[i]->synced(unsynced[i].end);
+  return {};
+}
+
+std::int64_t Flusher::rounds() const {
+  std::lock_guard lock(mutex_);
+  return finished_;
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,174 @@
+#include "millrace/broker/logs.h"
+
+namespace millrace::broker {
+namespace {
+
+constexpr const char* metadata_file = "/partition.metadata";
+
+// Kafka's partition.metadata: which topic, by id, a directory belongs to.
+std::string metadata_of(const Topic& topic) { return "version: 0\ntopic_id: " + text_of(topic.id); }
+
+}  // namespace
+
+Result<std::unique_ptr<Logs>> Logs::open(LogDirectory& directory, const Topics& topics) {
+  std::unique_ptr<Logs> logs(new Logs(directory));
+  MR_ASSIGN(logs->recovery_points_, directory.read_offsets(LogDirectory::recovery_point_file));
+  MR_ASSIGN(logs->log_starts_, directory.read_offsets(LogDirectory::log_start_file));
+  MR_TRY(logs->remove_strays(topics));
+  for (const auto& topic : topics.list()) {
+    MR_ASSIGN(TopicConfig config, TopicConfig::parse(topic.configs));
+    for (PartitionId p = 0; p < topic.partitions; ++p) MR_TRY(logs->open_partition(topic, p, config));
+  }
+  return logs;
+}
+
+// A directory is a partition's if it bears the name of one and its metadata has the topic's id. What has metadata and
+// no topic is what a crash left of a creation or a deletion.
+Result<> Logs::remove_strays(const Topics& topics) {
+  std::map<std::string, std::string> wanted;
+  for (const auto& topic : topics.list()) {
+    for (PartitionId p = 0; p < topic.partitions; ++p) {
+      wanted[TopicPartition{topic.name, p}.text()] = metadata_of(topic);
+    }
+  }
+  auto& files = directory_.files();
+  MR_ASSIGN(auto names, files.list(directory_.path()));
+  bool removed = false;
+  for (const auto& name : names) {
+    std::string path = directory_.path() + "/" + name;
+    if (!files.is_directory(path) || name.find('-') == std::string::npos) continue;
+    bool has_metadata = files.exists(path + metadata_file);
+    if (auto found = wanted.find(name); found != wanted.end()) {
+      MR_ASSIGN(Bytes metadata, has_metadata ? files.read_file(path + metadata_file) : Result<Bytes>(Bytes()));
+      if (metadata == found->second) continue;
+      return Error(ErrorCode::kafka_storage_error,
+                   path + metadata_file + " says \"" + metadata + "\", expected \"" + found->second + "\"");
+    }
+    if (!has_metadata) {  // cut short before its metadata, or none of ours
+      MR_ASSIGN(auto content, files.list(path));
+      if (!content.empty()) continue;
+    }
+    directory_.report(path + " belongs to no topic and is removed");
+    MR_TRY(files.remove_all(path, "logs.stray.remove"));
+    removed = true;
+  }
+  if (removed) MR_TRY(files.sync_directory(directory_.path(), "logs.stray.directory"));
+  for (const auto& [name, metadata] : wanted) {
+    if (!files.exists(directory_.path() + "/" + name)) {
+      return Error(ErrorCode::kafka_storage_error, directory_.path() + "/" + name + " is missing");
+    }
+  }
+  return {};
+}
+
+Result<> Logs::open_partition(const Topic& topic, PartitionId partition, const TopicConfig& config) {
+  PartitionLog::Options options;
+  options.partition = {topic.name, partition};
+  options.topic_id = topic.id;
+  options.directory = path_of(options.partition);
+  options.config = config;
+  options.internal = topic.internal();
+  if (auto found = recovery_points_.find(options.partition); found != recovery_points_.end()) {
+    options.recovery_point = found->second;
+  }
+  if (auto found = log_starts_.find(options.partition); found != log_starts_.end()) options.log_start = found->second;
+  auto key = options.partition;
+  MR_ASSIGN(auto log, PartitionLog::open(directory_, std::move(options)));
+  std::unique_lock lock(mutex_);
+  logs_[key] = std::move(log);
+  return {};
+}
+
+Result<> Logs::create(const Topic& topic) {
+  MR_ASSIGN(TopicConfig config, TopicConfig::parse(topic.configs));
+  auto& files = directory_.files();
+  {
+    // An earlier topic of this name may have left its offsets behind.
+    std::lock_guard lock(checkpoint_mutex_);
+    std::size_t stale = 0;
+    for (PartitionId p = 0; p < topic.partitions; ++p) {
+      stale += recovery_points_.erase({topic.name, p}) + log_starts_.erase({topic.name, p});
+    }
+    if (stale > 0) {
+      MR_TRY(directory_.write_offsets(LogDirectory::recovery_point_file, recovery_points_, "logs.recovery_points"));
+      MR_TRY(directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts"));
+    }
+  }
+  for (PartitionId p = 0; p < topic.partitions; ++p) {
+    std::string path = path_of({topic.name, p});
+    if (files.exists(path)) MR_TRY(files.remove_all(path, "logs.stray.remove"));
+    MR_TRY(files.make_directories(path));
+    MR_TRY(files.write_file_atomically(path + metadata_file, metadata_of(topic), "logs.metadata.write"));
+    MR_TRY(open_partition(topic, p, config));
+  }
+  return files.sync_directory(directory_.path(), "logs.create.directory");
+}
+
+Result<> Logs::remove(const Topic& topic) {
+  for (PartitionId p = 0; p < topic.partitions; ++p) {
+    std::shared_ptr<PartitionLog> log;
+    {
+      std::unique_lock lock(mutex_);
+      auto found = logs_.find({topic.name, p});
+      if (found == logs_.end()) continue;
+      log = std::move(found->second);
+      logs_.erase(found);
+    }
+    log->mark_deleted();
+    MR_TRY(directory_.files().remove_all(log->directory(), "logs.topic.remove"));
+  }
+  return {};
+}
+
+std::shared_ptr<PartitionLog> Logs::find(const TopicPartition& partition) const {
+  std::shared_lock lock(mutex_);
+  auto found = logs_.find(partition);
+  return found == logs_.end() ? nullptr : found->second;
+}
+
+std::vector<std::shared_ptr<PartitionLog>> Logs::all() const {
+  std::shared_lock lock(mutex_);
+  std::vector<std::shared_ptr<PartitionLog>> all;
+  for (const auto& [partition, log] : logs_) all.push_back(log);
+  return all;
+}
+
+Result<> Logs::checkpoint() {
+  std::lock_guard lock(checkpoint_mutex_);
+  MR_TRY(directory_.check());
+  bool changed = false;
+  for (const auto& log : all()) {
+    auto& point = recovery_points_.try_emplace(log->partition(), -1).first->second;
+    if (point == log->offsets().log_end_offset && !log->has_unsynced()) continue;
+    auto reached = log->checkpoint();
+    if (!reached && reached.error().code() == ErrorCode::unknown_topic_or_partition) continue;  // deleted meanwhile
+    if (!reached) return std::move(reached).error();
+    point = *reached;
+    changed = true;
+  }
+  if (!changed) return {};
+  for (const auto& log : all()) log_starts_[log->partition()] = log->offsets().log_start_offset;
+  MR_TRY(directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts"));
+  directory_.env().fault_point("logs.checkpoint");
+  return directory_.write_offsets(LogDirectory::recovery_point_file, recovery_points_, "logs.recovery_points");
+}
+
+Result<> Logs::write_log_starts() {
+  std::lock_guard lock(checkpoint_mutex_);
+  for (const auto& log : all()) log_starts_[log->partition()] = log->offsets().log_start_offset;
+  return directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts");
+}
+
+Result<int> Logs::enforce_retention() {
+  int removed = 0;
+  for (const auto& log : all()) {
+    auto count = log->enforce_retention();
+    if (!count && count.error().code() == ErrorCode::unknown_topic_or_partition) continue;
+    if (!count) return std::move(count).error();
+    removed += *count;
+  }
+  if (removed > 0) MR_TRY(write_log_starts());
+  return removed;
+}
+
+}  // namespace millrace::broker

@@ -1,0 +1,52 @@
+// All partition logs of a broker: opening them, finding them, and what is done to all of them from time to time.
+#pragma once
+#include <map>
+#include <memory>
+#include <set>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "millrace/broker/log/log_directory.h"
+#include "millrace/broker/log/partition_log.h"
+#include "millrace/broker/topics.h"
+
+namespace millrace::broker {
+
+// Threads: any.
+class Logs {
+ public:
+  // Opens the partitions of all topics, and removes directories that belong to none (a topic whose creation or deletion
+  // a crash cut short).
+  static Result<std::unique_ptr<Logs>> open(LogDirectory& directory, const Topics& topics);
+
+  // Makes the partitions' directories, durably, before the topic is added to Topics.
+  Result<> create(const Topic& topic);
+  // Takes the partitions away and removes their files, after the topic was removed from Topics.
+  Result<> remove(const Topic& topic);
+
+  // Null if there is none.
+  std::shared_ptr<PartitionLog> find(const TopicPartition& partition) const;
+  std::vector<std::shared_ptr<PartitionLog>> all() const;
+
+  // Syncs everything and notes where recovery may start and where logs start.
+  Result<> checkpoint();
+  // Removes what retention no longer keeps. Returns the number of segments.
+  Result<int> enforce_retention();
+  // Notes where logs start, durably: after delete_records.
+  Result<> write_log_starts();
+
+ private:
+  explicit Logs(LogDirectory& directory) : directory_(directory) {}
+  Result<> open_partition(const Topic& topic, PartitionId partition, const TopicConfig& config);
+  Result<> remove_strays(const Topics& topics);
+  std::string path_of(const TopicPartition& partition) const { return directory_.path() + "/" + partition.text(); }
+
+  LogDirectory& directory_;
+  LogDirectory::Offsets recovery_points_, log_starts_;  // as on disk; under checkpoint_mutex_
+  std::mutex checkpoint_mutex_;
+  mutable std::shared_mutex mutex_;
+  std::map<TopicPartition, std::shared_ptr<PartitionLog>> logs_;
+};
+
+}  // namespace millrace::broker

@@ -1,0 +1,272 @@
+#include "millrace/broker/topics.h"
+
+#include <algorithm>
+
+#include "millrace/base/record_batch.h"
+#include "millrace/broker/log/segment.h"
+
+namespace millrace::broker {
+namespace {
+
+constexpr std::int16_t record_version = 0;
+constexpr ProducerId producer_id_block = 1000;
+constexpr const char* topic_key = "topic";
+constexpr const char* removed_key = "removed";
+constexpr const char* producer_ids_key = "producer_ids";
+
+void append_string(Bytes& out, const std::string& text) {
+  append_big_endian(out, static_cast<std::int32_t>(text.size()));
+  out += text;
+}
+std::string read_string(ByteReader& in) { return std::string(in.slice(in.number<std::int32_t>())); }
+
+Bytes encode(const Topic& topic) {
+  Bytes out;
+  append_big_endian(out, record_version);
+  append_string(out, topic.name);
+  append_big_endian(out, topic.id.high);
+  append_big_endian(out, topic.id.low);
+  append_big_endian(out, static_cast<std::int32_t>(topic.partitions));
+  append_big_endian(out, static_cast<std::int32_t>(topic.configs.size()));
+  for (const auto& [key, value] : topic.configs) {
+    append_string(out, key);
+    append_string(out, value);
+  }
+  return out;
+}
+
+Topic decode_topic(ByteReader& in) {
+  Topic topic;
+  topic.name = read_string(in);
+  topic.id.high = in.number<std::uint64_t>();
+  topic.id.low = in.number<std::uint64_t>();
+  topic.partitions = in.number<std::int32_t>();
+  auto count = in.number<std::int32_t>();
+  for (std::int32_t i = 0; i < count && in.ok(); ++i) {
+    std::string key = read_string(in);
+    topic.configs[key] = read_string(in);
+  }
+  return topic;
+}
+
+Bytes encode_producer_ids(ProducerId end) {
+  Bytes out;
+  append_big_endian(out, record_version);
+  append_big_endian(out, end);
+  return out;
+}
+
+}  // namespace
+
+Result<> check_topic_name(const std::string& name) {
+  auto invalid = [&](std::string why) {
+    return Error(ErrorCode::invalid_topic_exception, "topic name \"" + name + "\": " + std::move(why));
+  };
+  if (name.empty()) return invalid("empty");
+  if (name == "." || name == "..") return invalid("\".\" and \"..\" are not allowed");
+  if (name.size() > 249) return invalid(std::to_string(name.size()) + " characters, at most 249 are allowed");
+  for (char c : name) {
+    bool fine =
+        (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '_' || c == '-';
+    if (!fine) return invalid("only letters, digits, '.', '_' and '-' are allowed");
+  }
+  return {};
+}
+
+bool topic_names_collide(const std::string& a, const std::string& b) {
+  auto same = [](char c) { return c == '.' ? '_' : c; };
+  return a.size() == b.size() &&
+         std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return same(x) == same(y); });
+}
+
+std::string text_of(const TopicId& id) {
+  constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+  std::string bytes;
+  append_big_endian(bytes, id.high);
+  append_big_endian(bytes, id.low);
+  std::string text;
+  std::uint32_t bits = 0;
+  int count = 0;
+  for (char c : bytes) {
+    bits = bits << 8 | static_cast<std::uint8_t>(c);
+    for (count += 8; count >= 6; count -= 6) text += digits[bits >> (count - 6) & 63];
+  }
+  if (count > 0) text += digits[bits << (6 - count) & 63];
+  return text;
+}
+
+Result<std::unique_ptr<Topics>> Topics::open(LogDirectory& logs) {
+  std::unique_ptr<Topics> topics(new Topics(logs));
+  MR_TRY(topics->load());
+  return topics;
+}
+
+Result<> Topics::load() {
+  std::string path = logs_.path() + "/topics.log";
+  bool is_new = !logs_.files().exists(path);
+  MR_ASSIGN(file_, logs_.files().open(path, OpenMode::append));
+  if (is_new) MR_TRY(logs_.files().sync_directory(logs_.path(), "topics.log.directory"));
+  Result<> applied;
+  std::int64_t changes = 0;
+  auto each = [&](const RecordBatchView& batch, std::uint64_t) {
+    if (!batch.crc_matches()) return false;
+    Bytes scratch;
+    RecordReader reader(batch, scratch);
+    RecordView record;
+    while (applied && reader.next(record)) applied = apply(record.key, record.value);
+    next_offset_ = batch.last_offset() + 1;
+    ++changes;
+    return applied.has_value();
+  };
+  MR_ASSIGN(std::uint64_t end, scan_batches(*file_, 0, file_->size(), each));
+  if (!applied) return std::move(applied).error().in(path + ", byte " + std::to_string(end));
+  if (end < file_->size()) {
+    // One batch a change, each synced before it was answered: only the last can be torn.
+    MR_ASSIGN(Bytes rest, logs_.files().read_file(path));
+    std::size_t size = RecordBatchView::size_at(BytesView(rest).substr(end));
+    if (size > 0 && end + size < rest.size() && rest.find_first_not_of('\0', end + size) != std::string::npos) {
+      return Error(ErrorCode::corrupt_message, path + ", byte " + std::to_string(end) + ": damaged before its end");
+    }
+    logs_.report(path + ": torn tail of " + std::to_string(file_->size() - end) + " bytes truncated");
+    MR_TRY(file_->truncate(end, "topics.log.truncate"));
+  }
+  next_producer_id_ = producer_ids_end_;
+  if (changes > 64 && changes > 4 * static_cast<std::int64_t>(topics_.size() + 1)) return rewrite();
+  return {};
+}
+
+Result<> Topics::apply(BytesView key, BytesView value) {
+  ByteReader in(value);
+  auto version = in.number<std::int16_t>();
+  if (in.ok() && version > record_version) {
+    return Error(ErrorCode::unsupported_version, "record of version " + std::to_string(version) +
+                                                     ", this Millrace reads up to " + std::to_string(record_version));
+  }
+  if (key == topic_key) {
+    Topic topic = decode_topic(in);
+    if (in.ok()) topics_[topic.name] = std::move(topic);
+  } else if (key == removed_key) {
+    topics_.erase(read_string(in));
+  } else if (key == producer_ids_key) {
+    producer_ids_end_ = in.number<std::int64_t>();
+  } else {
+    return Error(ErrorCode::unsupported_version,
+                 "record of kind " + std::string(key) + ": written by a newer Millrace");
+  }
+  if (!in.ok()) return Error(ErrorCode::corrupt_message, "damaged record of kind " + std::string(key));
+  return {};
+}
+
+// Under mutex_.
+Result<> Topics::write(BytesView key, BytesView value) {
+  MR_TRY(logs_.check());
+  RecordBatchBuilder builder;
+  builder.append(logs_.env().clock().now(), key, value);
+  RecordBatchBuilder::Stamp stamp;
+  stamp.base_offset = next_offset_;
+  stamp.leader_epoch = 0;
+  std::uint64_t before = file_->size();
+  if (auto result = file_->append(builder.seal(stamp), "topics.log.append"); !result) {
+    if (auto undone = file_->truncate(before, "topics.log.undo"); !undone) logs_.fence(undone.error());
+    return result;
+  }
+  if (auto result = file_->sync("topics.log.sync"); !result) {
+    logs_.fence(result.error());
+    return result;
+  }
+  ++next_offset_;
+  return {};
+}
+
+Result<> Topics::rewrite() {
+  Bytes content;
+  next_offset_ = 0;
+  auto add = [&](BytesView key, const Bytes& value) {
+    RecordBatchBuilder builder;
+    builder.append(logs_.env().clock().now(), key, value);
+    RecordBatchBuilder::Stamp stamp;
+    stamp.base_offset = next_offset_++;
+    stamp.leader_epoch = 0;
+    content += builder.seal(stamp);
+  };
+  for (const auto& [name, topic] : topics_) add(topic_key, encode(topic));
+  add(producer_ids_key, encode_producer_ids(producer_ids_end_));
+  std::string path = logs_.path() + "/topics.log";
+  MR_TRY(logs_.files().write_file_atomically(path, content, "topics.log.rewrite"));
+  MR_ASSIGN(file_, logs_.files().open(path, OpenMode::append));
+  return {};
+}
+
+Result<Topic> Topics::propose(const std::string& name, int partitions,
+                              const std::map<std::string, std::string>& configs) {
+  MR_TRY(check_topic_name(name));
+  if (partitions < 1 || partitions > 100000) {
+    return Error(ErrorCode::invalid_partitions,
+                 "topic " + name + ": " + std::to_string(partitions) + " partitions; from 1 to 100000 are possible");
+  }
+  if (auto config = TopicConfig::parse(configs); !config) return std::move(config).error().in("topic " + name);
+  std::lock_guard lock(mutex_);
+  for (const auto& [existing, topic] : topics_) {
+    if (existing == name) {
+      return Error(ErrorCode::topic_already_exists,
+                   "topic " + name + " exists, with " + std::to_string(topic.partitions) + " partitions");
+    }
+    if (topic_names_collide(existing, name)) {
+      return Error(ErrorCode::invalid_topic_exception,
+                   "topic name " + name + " collides with " + existing + ": '.' and '_' are one in metric names");
+    }
+  }
+  auto& random = logs_.env().random();
+  TopicId id{random.next(), random.next()};
+  id.high = (id.high & ~0xf000ull) | 0x4000ull;  // a UUID of version 4
+  id.low = (id.low & ~(3ull << 62)) | (2ull << 62);
+  return Topic{name, id, partitions, configs};
+}
+
+Result<> Topics::add(const Topic& topic) {
+  std::lock_guard lock(mutex_);
+  if (topics_.count(topic.name)) {
+    return Error(ErrorCode::topic_already_exists, "topic " + topic.name + " exists");
+  }
+  MR_TRY(write(topic_key, encode(topic)));
+  topics_[topic.name] = topic;
+  return {};
+}
+
+Result<> Topics::remove(const std::string& name) {
+  std::lock_guard lock(mutex_);
+  auto found = topics_.find(name);
+  if (found == topics_.end()) {
+    return Error(ErrorCode::unknown_topic_or_partition, "there is no topic " + name);
+  }
+  Bytes value;
+  append_big_endian(value, record_version);
+  append_string(value, name);
+  MR_TRY(write(removed_key, value));
+  topics_.erase(found);
+  return {};
+}
+
+std::optional<Topic> Topics::find(const std::string& name) const {
+  std::lock_guard lock(mutex_);
+  auto found = topics_.find(name);
+  return found == topics_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::vector<Topic> Topics::list() const {
+  std::lock_guard lock(mutex_);
+  std::vector<Topic> topics;
+  for (const auto& [name, topic] : topics_) topics.push_back(topic);
+  return topics;
+}
+
+Result<ProducerId> Topics::next_producer_id() {
+  std::lock_guard lock(mutex_);
+  if (next_producer_id_ == producer_ids_end_) {
+    MR_TRY(write(producer_ids_key, encode_producer_ids(producer_ids_end_ + producer_id_block)));
+    producer_ids_end_ += producer_id_block;
+  }
+  return next_producer_id_++;
+}
+
+}  // namespace millrace::broker

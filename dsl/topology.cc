@@ -1,0 +1,47 @@
+#include "millrace/dsl/topology.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+const StoreSpec* Topology::store(std::string_view name) const {
+  auto found = std::find_if(stores.begin(), stores.end(), [&](const StoreSpec& s) { return s.name == name; });
+  return found == stores.end() ? nullptr : &*found;
+}
+
+std::vector<Topology::InternalTopic> Topology::internal_topics(const std::string& application_id) const {
+  std::map<std::string, InternalTopic> topics;
+  for (const auto& [name, partitions] : repartition_topics) {
+    std::string full = application_id + "-" + name;
+    topics[full] = {full,
+                    InternalTopic::Type::repartition,
+                    partitions,
+                    {{"cleanup.policy", "delete"},
+                     {"message.timestamp.type", "CreateTime"},
+                     {"retention.ms", "-1"},
+                     {"segment.bytes", "52428800"}}};
+  }
+  for (const StoreSpec& store : stores) {
+    if (!store.source_changelog.empty()) {
+      topics[store.source_changelog] = {
+          store.source_changelog, InternalTopic::Type::source_as_changelog, std::nullopt, {}};
+    }
+    if (store.is_global || !store.logging || !store.source_changelog.empty()) continue;
+    std::string full = application_id + "-" + store.name + "-changelog";
+    InternalTopic topic{full,
+                        InternalTopic::Type::changelog,
+                        std::nullopt,
+                        {{"cleanup.policy", "compact"}, {"message.timestamp.type", "CreateTime"}}};
+    if (store.kind == StoreSpec::Kind::window) {
+      topic.config["cleanup.policy"] = "compact,delete";
+      topic.config["retention.ms"] = std::to_string((store.retention + window_changelog_additional_retention).count());
+    }
+    for (const auto& [key, value] : store.changelog_config) topic.config[key] = value;
+    topics[full] = std::move(topic);
+  }
+  std::vector<InternalTopic> result;
+  for (auto& [name, topic] : topics) result.push_back(std::move(topic));
+  return result;
+}
+
+}  // namespace millrace

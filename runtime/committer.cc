@@ -1,0 +1,229 @@
+#include "millrace/runtime/committer.h"
+
+#include "millrace/base/log.h"
+#include "millrace/base/parallel.h"
+
+namespace millrace {
+
+Committer::Committer(Env& env, Executor& io, Producer& producer, Consumer& consumer, Admin& admin, CommitterSettings settings,
+                     std::vector<Member>& members, std::function<void(std::string)> on_failure)
+    : env_(env),
+      io_(io),
+      producer_(producer),
+      consumer_(consumer),
+      admin_(admin),
+      settings_(std::move(settings)),
+      members_(members),
+      on_failure_(std::move(on_failure)),
+      checkpointed_at_(env.clock().monotonic_ns()) {}
+
+void Committer::start() {
+  std::lock_guard lock(mutex_);
+  schedule();
+}
+
+void Committer::schedule() {
+  if (stopped_) return;
+  const std::int64_t timer = ++timer_;
+  const std::int64_t at = env_.clock().monotonic_ns() + settings_.interval.count() * 1'000'000;
+  io_.post_at(at, [this, timer] {
+    {
+      std::lock_guard lock(mutex_);
+      if (timer != timer_ || stopped_) return;
+    }
+    commit_soon();
+  });
+}
+
+void Committer::commit_soon() {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopped_) return;
+    if (running_) {
+      wanted_ = true;
+      return;
+    }
+    running_ = true;
+    waiting_for_ = members_.size();
+  }
+  begin();
+}
+
+void Committer::begin() {
+  if (members_.empty()) return io_.post([this] { decide(); });
+  for (Member& m : members_) m.runner->request_cut();
+}
+
+void Committer::on_cut() {
+  {
+    std::lock_guard lock(mutex_);
+    if (--waiting_for_ > 0) return;
+  }
+  io_.post([this] { decide(); });
+}
+
+void Committer::decide() { finish(commit_cuts()); }
+
+Result<bool> Committer::commit_cuts() {
+  OffsetsToCommit offsets;
+  std::vector<TopicPartition> touched;
+  bool dirty = false;
+  for (Member& m : members_) {
+    if (m.runner->has_failed()) return Error(ErrorCode::unknown_server_error, "a task has failed");
+    TaskRunner::Cut& cut = m.runner->cut();
+    if (!cut.dirty) continue;
+    dirty = true;
+    for (const auto& [partition, offset] : cut.offsets) offsets[partition] = offset;
+    touched.insert(touched.end(), cut.touched.begin(), cut.touched.end());
+  }
+  if (!dirty) return false;
+  env_.fault_point("commit.cut.done");
+  if (settings_.exactly_once) {
+    MR_TRY(producer_.send_offsets_to_transaction(offsets, settings_.group_id));
+    env_.fault_point("commit.offsets.sent");
+    MR_TRY(producer_.commit_transaction());
+    env_.fault_point("commit.decided");
+    MR_TRY(producer_.begin_transaction());
+  } else {
+    MR_TRY(producer_.sync(touched));
+    env_.fault_point("commit.outputs.synced");
+    MR_TRY(consumer_.commit(offsets));
+  }
+  keep_tails();
+  purge(offsets);
+  return true;
+}
+
+void Committer::keep_tails() {
+  std::lock_guard lock(checkpoint_mutex_);
+  for (Member& m : members_) {
+    TaskRunner::Cut& cut = m.runner->cut();
+    for (auto& logged : std::exchange(cut.logged, {}))
+      for (auto& tail : m.tails)
+        if (tail.topic == logged.topic) {
+          logged.piece.last_sequence += tail.sequence_base;
+          tail.tail.add(std::move(logged.piece));
+        }
+  }
+}
+
+void Committer::purge(const OffsetsToCommit& offsets) {
+  for (const auto& [partition, offset] : offsets) {
+    if (!settings_.repartition_topics.contains(partition.topic) || offset.offset == 0) continue;
+    auto purged = admin_.delete_records(partition, offset.offset);
+    if (!purged) log_warn("a repartition topic could not be purged", {{"partition", partition.text()}, {"why", purged.error().text()}});
+  }
+}
+
+void Committer::finish(const Result<bool>& result) {
+  if (result) {
+    commits_ += *result;
+    for (Member& m : members_) m.runner->release();
+    checkpoint_if_due();
+  }
+  std::string failure;
+  bool again = false;
+  {
+    std::lock_guard lock(mutex_);
+    running_ = false;
+    ++finished_;
+    if (!result) {
+      failure_ = result.error();
+      stopped_ = true;
+      failure = result.error().text();
+    } else {
+      last_committed_ = *result;
+      again = std::exchange(wanted_, false);
+      if (!again) schedule();
+    }
+    changed_.notify_all();
+  }
+  if (!failure.empty()) return on_failure_("commit: " + failure);
+  if (again) commit_soon();
+}
+
+Result<bool> Committer::commit_and_wait() {
+  std::int64_t until = 0;
+  {
+    // The commit under way may have begun before what the caller wants committed: one that begins from now on must finish.
+    std::lock_guard lock(mutex_);
+    until = finished_ + (running_ ? 2 : 1);
+  }
+  commit_soon();
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [&] { return finished_ >= until || failure_ || (stopped_ && !running_); });
+  if (failure_) return *failure_;
+  return last_committed_;
+}
+
+void Committer::stop() {
+  std::unique_lock lock(mutex_);
+  stopped_ = true;
+  changed_.wait(lock, [&] { return !running_; });
+}
+
+// ---------------------------------------------------------------- checkpoints
+
+void Committer::checkpoint_if_due() {
+  std::size_t bytes = 0;
+  {
+    std::lock_guard lock(checkpoint_mutex_);
+    for (Member& m : members_)
+      for (auto& tail : m.tails) bytes += tail.tail.bytes();
+  }
+  const std::int64_t now = env_.clock().monotonic_ns();
+  const bool due = now - checkpointed_at_ > settings_.checkpoint_interval.count() * 1'000'000;
+  if (bytes == 0 || (bytes < settings_.tail_bytes_max && !due)) return;
+  if (checkpointing_.exchange(true)) return;
+  checkpointed_at_ = now;
+  io_.post([this] {
+    auto written = write_checkpoints();
+    checkpointing_.store(false);
+    if (!written) on_failure_("checkpoint: " + written.error().text());
+  });
+}
+
+Result<> Committer::write_checkpoint(Member& m) {
+  std::vector<TaskDatabase::Update> updates;
+  std::vector<std::pair<std::size_t, std::int64_t>> reached;
+  std::vector<std::pair<Member::StoreTail*, std::vector<Tail::Piece>>> taken;
+  {
+    std::lock_guard lock(checkpoint_mutex_);
+    for (auto& tail : m.tails)
+      if (!tail.tail.empty()) taken.emplace_back(&tail, tail.tail.take());
+  }
+  for (auto& [tail, pieces] : taken) {
+    const StoreSpec& spec = *m.runner->task().stores()[tail->store].spec;
+    MR_ASSIGN(CheckpointRows rows, rows_of(spec, pieces, tail->observed));
+    rows.position.topic = tail->topic_id;
+    rows.position.written = env_.clock().now();
+    updates.push_back({tail->row, std::move(rows)});
+    reached.emplace_back(tail->store, pieces.back().last_sequence);
+  }
+  if (updates.empty()) return {};
+  MR_TRY(m.database->write(updates));
+  for (auto [store, sequence] : reached) m.runner->note_checkpoint(store, sequence);
+  return {};
+}
+
+Result<> Committer::write_checkpoints() {
+  for (Member& m : members_)
+    if (m.database) MR_TRY(write_checkpoint(m));
+  return {};
+}
+
+Result<> Committer::checkpoint_and_wait() {
+  while (checkpointing_.exchange(true)) {
+    std::unique_lock lock(mutex_);
+    changed_.wait_for(lock, std::chrono::milliseconds(1));
+  }
+  // The last ones, with nothing else to do: all at once.
+  std::vector<std::function<Result<>()>> jobs;
+  for (Member& m : members_)
+    if (m.database) jobs.push_back([this, &m] { return write_checkpoint(m); });
+  auto written = run_all(io_, jobs);
+  checkpointing_.store(false);
+  return written;
+}
+
+}  // namespace millrace

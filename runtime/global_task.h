@@ -1,0 +1,51 @@
+// GlobalTask: fills the stores of global tables: to the end of their topics before any task runs, then as records arrive.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "millrace/connectors/log_client.h"
+#include "millrace/runtime/committed_batches.h"
+#include "millrace/runtime/scheduler.h"
+#include "millrace/runtime/task.h"
+#include "millrace/statestore/global_key_value_store.h"
+
+namespace millrace {
+
+class GlobalTask final : public Runnable {
+ public:
+  // Batches are applied under `lock`, which tasks hold shared for a slice. All arguments outlive the task.
+  GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& scheduler, std::shared_mutex& lock,
+             std::function<void(std::string)> on_failure);
+  // Makes the stores and loads them. Errors: a missing topic, a value that does not deserialise (topic, partition, offset).
+  Result<> load(Admin& admin);
+  // From now on records are applied as they arrive.
+  Result<> follow();
+  const GlobalStores& stores() const { return stores_; }
+
+  bool run_slice() override;
+  int depth() const override { return 0; }
+
+ private:
+  struct Input {
+    TopicPartition partition;
+    GlobalKeyValueStore* store;
+    CommittedBatches batches;
+    Offset passed = 0;
+    std::atomic<bool> arrived{true};
+  };
+  Result<bool> apply_next(Input& input);
+  const Topology& topology_;
+  Consumer& consumer_;
+  Scheduler& scheduler_;
+  std::shared_mutex& lock_;
+  std::function<void(std::string)> on_failure_;
+  std::vector<std::unique_ptr<GlobalKeyValueStore>> owned_;
+  GlobalStores stores_;
+  std::vector<std::unique_ptr<Input>> inputs_;
+};
+
+}  // namespace millrace

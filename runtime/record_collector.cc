@@ -1,0 +1,107 @@
+#include "millrace/runtime/record_collector.h"
+
+#include "millrace/runtime/task_id.h"
+
+namespace millrace {
+
+namespace {
+constexpr std::size_t batch_bytes_max = 128 << 10;  // a batch is closed when it has grown to this
+constexpr std::size_t pool_size_max = 64;
+}  // namespace
+
+RecordBatchBuilder BuilderPool::take() {
+  std::lock_guard lock(mutex_);
+  if (free_.empty()) return {};
+  RecordBatchBuilder builder = std::move(free_.back());
+  free_.pop_back();
+  return builder;
+}
+
+void BuilderPool::give_back(RecordBatchBuilder builder) {
+  builder.clear();
+  std::lock_guard lock(mutex_);
+  if (free_.size() < pool_size_max) free_.push_back(std::move(builder));
+}
+
+int RecordCollector::topic(const std::string& topic) {
+  for (std::size_t i = 0; i < topics_.size(); ++i)
+    if (topics_[i].target.topic == topic) return static_cast<int>(i);
+  auto description = admin_.describe_topic(topic);
+  if (!description) throw StreamsError("topic " + topic + ": " + description.error().text());
+  Topic t;
+  t.target = {topic, description->partitions};
+  for (PartitionId p = 0; p < description->partitions; ++p) t.partitions.push_back({topic, p});
+  t.open.resize(t.partitions.size());
+  t.touched.resize(t.partitions.size());
+  topics_.push_back(std::move(t));
+  return static_cast<int>(topics_.size() - 1);
+}
+
+void RecordCollector::send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value, const Headers* headers) {
+  Topic& t = topics_[static_cast<std::size_t>(topic)];
+  if (partition < 0) partition = t.sticky;
+  auto& open = t.open[static_cast<std::size_t>(partition)];
+  if (!open) {
+    open = std::make_unique<RecordBatchBuilder>(pool_.take());
+    opened_.emplace_back(topic, partition);
+  }
+  dirty_ = true;
+  open->append(timestamp, key, value, headers);
+  ++t.records;
+  if (open->size() >= batch_bytes_max) close_batch(topic, partition);
+}
+
+void RecordCollector::close_batch(int topic, PartitionId partition) {
+  Topic& t = topics_[static_cast<std::size_t>(topic)];
+  auto open = std::move(t.open[static_cast<std::size_t>(partition)]);
+  if (!open || open->empty()) return;
+  if (partition == t.sticky) t.sticky = (t.sticky + 1) % t.target.partitions;  // null keys: another partition with every batch
+  if (holding_) {
+    held_bytes_ += open->size();
+    held_.push_back({topic, partition, std::move(*open), t.records});
+    return;
+  }
+  append(topic, partition, *open, t.records);
+  pool_.give_back(std::move(*open));
+}
+
+void RecordCollector::append(int topic, PartitionId partition, RecordBatchBuilder& batch,
+                             std::int64_t records) {
+  Topic& t = topics_[static_cast<std::size_t>(topic)];
+  const TopicPartition& to = t.partitions[static_cast<std::size_t>(partition)];
+  auto base = producer_.append(to, batch);
+  if (!base) throw StreamsError(to.text() + ": " + base.error().text());
+  t.touched[static_cast<std::size_t>(partition)] = true;
+  if (!t.keep) return;
+  logged_.push_back({topic, {std::make_shared<Bytes>(batch.sealed()), records, *base + batch.count()}});
+  logged_bytes_ += batch.size();
+}
+
+void RecordCollector::append_all() {
+  auto opened = std::exchange(opened_, {});
+  for (auto [topic, partition] : opened) close_batch(topic, partition);
+  opened.clear();
+  if (opened_.empty()) opened_ = std::move(opened);
+}
+
+void RecordCollector::release() {
+  holding_ = false;
+  held_bytes_ = 0;
+  for (Held& h : std::exchange(held_, {})) {
+    append(h.topic, h.partition, h.batch, h.records);
+    pool_.give_back(std::move(h.batch));
+  }
+}
+
+std::vector<TopicPartition> RecordCollector::take_touched() {
+  std::vector<TopicPartition> result;
+  for (Topic& t : topics_)
+    for (std::size_t p = 0; p < t.touched.size(); ++p)
+      if (t.touched[p]) {
+        result.push_back(t.partitions[p]);
+        t.touched[p] = false;
+      }
+  return result;
+}
+
+}  // namespace millrace

@@ -1,0 +1,159 @@
+#include "millrace/runtime/task_runner.h"
+
+namespace millrace {
+
+namespace {
+constexpr std::int64_t slice_ns = 1'000'000;
+constexpr int records_between_looks = 64;          // at the clock
+constexpr std::size_t fetch_bytes_max = 512 << 10;
+constexpr std::size_t held_bytes_max = 32 << 20;   // then the task waits for the decision
+constexpr std::int64_t trim_interval_ns = 200'000'000;
+}  // namespace
+
+void TaskRunner::set_task(std::unique_ptr<Task> task) {
+  task_ = std::move(task);
+  arrived_ = std::make_unique<std::atomic<bool>[]>(task_->inputs().size());
+  for (std::size_t i = 0; i < task_->inputs().size(); ++i) arrived_[i] = true;
+}
+
+void TaskRunner::input_arrived(std::size_t index) {
+  if (!arrived_[index].exchange(true)) environment_.scheduler->wake(*this);
+}
+
+void TaskRunner::request_cut() {
+  cut_requested_.store(true);
+  environment_.scheduler->wake(*this);
+}
+
+void TaskRunner::release() {
+  release_requested_.store(true);
+  environment_.scheduler->wake(*this);
+}
+
+void TaskRunner::post(std::function<void()> job) {
+  {
+    std::lock_guard lock(jobs_mutex_);
+    jobs_.push_back(std::move(job));
+  }
+  has_jobs_.store(true);
+  environment_.scheduler->wake(*this);
+}
+
+void TaskRunner::note_checkpoint(std::size_t index, std::int64_t sequence) {
+  post([this, index, sequence] { task_->stores()[index].core->checkpointed(sequence); });
+}
+
+void TaskRunner::run_jobs() {
+  if (!has_jobs_.exchange(false)) return;
+  std::vector<std::function<void()>> jobs;
+  {
+    std::lock_guard lock(jobs_mutex_);
+    jobs.swap(jobs_);
+  }
+  for (auto& job : jobs) job();
+}
+
+bool TaskRunner::is_at_end() {
+  for (std::size_t i = 0; i < task_->inputs().size(); ++i)
+    if (arrived_[i].load()) return false;
+  return true;
+}
+
+bool TaskRunner::run_slice() {
+  if (failed_.load()) {  // takes part in nothing any more, but must not keep a commit waiting
+    if (cut_requested_.exchange(false)) environment_.on_cut(*this);
+    return false;
+  }
+  try {
+    return slice();
+  } catch (const std::exception& e) {
+    failed_.store(true);
+    environment_.on_failure(*this, e.what());
+    if (cut_requested_.exchange(false)) environment_.on_cut(*this);
+    return false;
+  }
+}
+
+bool TaskRunner::fetch(std::size_t index) {
+  RecordQueue& queue = *task_->inputs()[index];
+  FetchRequest request{queue.partition(), queue.fetch_offset(), fetch_bytes_max};
+  request.isolation = environment_.exactly_once ? Isolation::read_committed : Isolation::read_uncommitted;
+  if (environment_.embedded && environment_.repartition_topics.contains(queue.partition().topic))
+    request.own_producer_id = environment_.producer->producer_id();
+  auto fetched = environment_.consumer->fetch(request);
+  if (!fetched) throw StreamsError(queue.partition().text() + ": " + fetched.error().text());
+  if (fetched->bytes->empty()) return false;
+  arrived_[index].store(true);  // there may be more behind
+  queue.add(*std::move(fetched));
+  task_->offer(&queue);
+  return true;
+}
+
+bool TaskRunner::fetch_input() {
+  bool any = false;
+  for (std::size_t i = 0; i < task_->inputs().size(); ++i) {
+    if (task_->inputs()[i]->has_head()) {
+      any = true;
+    } else if (arrived_[i].exchange(false)) {
+      any |= fetch(i);
+    }
+  }
+  return any;
+}
+
+bool TaskRunner::has_dry_input() {
+  if (task_->inputs().size() == 1) return false;
+  for (std::size_t i = 0; i < task_->inputs().size(); ++i)
+    if (!task_->inputs()[i]->has_head() && arrived_[i].load(std::memory_order_relaxed)) return true;
+  return false;
+}
+
+void TaskRunner::make_cut() {
+  task_->flush_caches();
+  output_->append_all();
+  cut_.offsets = task_->offsets();
+  cut_.logged = output_->take_logged();
+  cut_.touched = output_->take_touched();
+  output_->forget_logged_bytes();
+  const std::int64_t processed = task_->counters().processed;
+  cut_.dirty = output_->take_dirty() || processed != processed_at_cut_;
+  processed_at_cut_ = processed;
+  if (environment_.exactly_once) output_->hold();
+  cut_requested_.store(false);
+  environment_.on_cut(*this);
+}
+
+bool TaskRunner::slice() {
+  std::shared_lock globals(*environment_.global_lock);
+  run_jobs();
+  if (release_requested_.exchange(false)) output_->release();
+  if (cut_requested_.load()) {
+    if (output_->is_holding()) return false;  // the last transaction is not decided yet: release() wakes us
+    make_cut();
+  }
+  if (output_->held_bytes() > held_bytes_max) return false;
+  const std::int64_t until = environment_.clock->monotonic_ns() + slice_ns;
+  bool more = true;
+  while (more) {
+    if (!fetch_input()) {
+      more = false;
+      break;
+    }
+    int left = records_between_looks;
+    while (left-- > 0 && task_->process_one()) {
+      if (has_dry_input()) break;  // it must be asked for more before the others go on: their records may be younger
+    }
+    if (cut_requested_.load(std::memory_order_relaxed) || environment_.clock->monotonic_ns() >= until) break;
+  }
+  output_->append_all();
+  processed_.store(task_->counters().processed, std::memory_order_relaxed);
+  if (output_->logged_bytes() > environment_.tail_bytes_max / 4) environment_.on_full_tail();
+  const std::int64_t now = environment_.clock->monotonic_ns();
+  if (now - trimmed_at_ > trim_interval_ns) {
+    trimmed_at_ = now;
+    for (const Task::Store& s : task_->stores()) s.core->trim(environment_.value_cache_bytes);
+  }
+  return more || cut_requested_.load();
+}
+
+}  // namespace millrace

@@ -1,0 +1,100 @@
+// TaskRunner: one task on the real log: fetches its input, runs slices, takes part in commits.
+//
+// A slice: append what was held back if the transaction was decided; take part in the cut if one was asked for; fetch; process for up to
+// a millisecond; append the output. See committer.h for the protocol.
+#pragma once
+#include <atomic>
+#include <functional>
+#include <future>
+#include <mutex>
+#include <set>
+#include <shared_mutex>
+#include <vector>
+
+#include "millrace/base/env.h"
+#include "millrace/runtime/record_collector.h"
+#include "millrace/runtime/scheduler.h"
+#include "millrace/runtime/task.h"
+
+namespace millrace {
+
+class TaskRunner;
+
+// What all tasks of a process share.
+struct RunnerEnvironment {
+  Clock* clock = nullptr;
+  Consumer* consumer = nullptr;
+  Producer* producer = nullptr;
+  Scheduler* scheduler = nullptr;
+  std::shared_mutex* global_lock = nullptr;       // held shared for a slice: global stores do not change within one
+  bool exactly_once = true;
+  bool embedded = true;
+  std::set<std::string> repartition_topics;        // read past the last stable offset, up to other producers' undecided records
+  std::size_t tail_bytes_max = 64 << 20;
+  std::size_t value_cache_bytes = 64 << 20;        // for each task
+  std::function<void(TaskRunner&)> on_cut;         // a task has made its cut
+  std::function<void(TaskRunner&, std::string)> on_failure;
+  std::function<void()> on_full_tail;              // asks for an early commit
+};
+
+class TaskRunner final : public Runnable {
+ public:
+  TaskRunner(std::unique_ptr<RecordCollector> output, int depth, RunnerEnvironment& environment)
+      : output_(std::move(output)), depth_(depth), environment_(environment) {}
+  // Second half of construction: the task needs the output first.
+  void set_task(std::unique_ptr<Task> task);
+  Task& task() { return *task_; }
+  RecordCollector& output() { return *output_; }
+  int depth() const override { return depth_; }
+  bool run_slice() override;
+
+  // Input `index` may have more to read. Threads: any.
+  void input_arrived(std::size_t index);
+  // Asks for a cut. Threads: any; the cut is done when on_cut was called.
+  void request_cut();
+  // The transaction of the last cut was decided: what is held back may go. Threads: any.
+  void release();
+
+  // What the last cut gave. Read by the committer between on_cut and release().
+  struct Cut {
+    OffsetsToCommit offsets;
+    std::vector<RecordCollector::Logged> logged;
+    std::vector<TopicPartition> touched;
+    bool dirty = false;
+  };
+  Cut& cut() { return cut_; }
+  // A checkpoint holds store number `index` up to `sequence`; taken note of at the next slice.
+  void note_checkpoint(std::size_t index, std::int64_t sequence);
+  // Runs `job` in the task, between two records. Threads: any.
+  void post(std::function<void()> job);
+  // Whether all input visible now was processed. Only meaningful while the task is idle.
+  bool is_at_end();
+  bool has_failed() const { return failed_.load(); }
+  std::int64_t processed() const { return processed_.load(std::memory_order_relaxed); }
+
+ private:
+  bool slice();
+  bool fetch_input();
+  bool fetch(std::size_t index);
+  bool has_dry_input();
+  void make_cut();
+  void run_jobs();
+
+  std::unique_ptr<RecordCollector> output_;
+  const int depth_;
+  RunnerEnvironment& environment_;
+  std::unique_ptr<Task> task_;
+  std::unique_ptr<std::atomic<bool>[]> arrived_;  // by input
+  std::atomic<bool> cut_requested_{false};
+  std::atomic<bool> release_requested_{false};
+  std::atomic<bool> has_jobs_{false};
+  std::atomic<bool> failed_{false};
+  std::atomic<std::int64_t> processed_{0};
+  std::mutex jobs_mutex_;
+  std::vector<std::function<void()>> jobs_;
+  Cut cut_;
+  std::int64_t processed_at_cut_ = 0;
+  std::int64_t trimmed_at_ = 0;
+};
+
+}  // namespace millrace

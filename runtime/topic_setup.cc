@@ -1,0 +1,216 @@
+#include "millrace/runtime/topic_setup.h"
+
+#include <algorithm>
+
+namespace millrace {
+
+namespace {
+
+class Setup {
+ public:
+  Setup(Admin& admin, const Topology& topology, const TopicSetupOptions& options) : admin_(admin), topology_(topology), options_(options) {}
+
+  Result<TopicSetup> run() {
+    MR_TRY(find_sources());
+    MR_TRY(count_repartition_topics());
+    MR_TRY(check_copartitioning());
+    count_tasks();
+    MR_TRY(make_internal_topics());
+    MR_TRY(make_sink_topics());
+    return std::move(setup_);
+  }
+
+ private:
+  std::string name_of(const TopologyNode& node, const std::string& topic) const {
+    return node.internal_topic ? options_.application_id + "-" + topic : topic;
+  }
+
+  Result<> find_sources() {
+    for (const TopologyNode& node : topology_.nodes) {
+      if (node.kind != TopologyNode::Kind::source || node.internal_topic) continue;
+      for (const std::string& topic : node.topics) {
+        auto found = admin_.describe_topic(topic);
+        if (!found && found.error().code() == ErrorCode::unknown_topic_or_partition)
+          return Error(ErrorCode::unknown_topic_or_partition,
+                       "source topic " + topic + " of node " + node.name + " does not exist. Make it with: millrace topics create " + topic +
+                           " --partitions " + std::to_string(options_.default_partitions) +
+                           (options_.data_dir.empty() ? "" : " --data-dir " + options_.data_dir));
+        if (!found) return std::move(found).error();
+        setup_.partitions[topic] = found->partitions;
+      }
+    }
+    return {};
+  }
+
+  // The partition count of what feeds a sub-topology: known once all its source topics are.
+  int inputs_of(int sub_topology) const {
+    int most = 0;
+    for (const TopologyNode& node : topology_.nodes) {
+      if (node.kind != TopologyNode::Kind::source || node.sub_topology != sub_topology) continue;
+      for (const std::string& topic : node.topics) {
+        auto known = setup_.partitions.find(name_of(node, topic));
+        if (known == setup_.partitions.end()) return 0;
+        most = std::max(most, known->second);
+      }
+    }
+    return most;
+  }
+
+  Result<> count_repartition_topics() {
+    std::size_t left = topology_.repartition_topics.size();
+    for (bool progress = true; left > 0 && progress;) {
+      progress = false;
+      for (const auto& [topic, forced] : topology_.repartition_topics) {
+        const std::string name = options_.application_id + "-" + topic;
+        if (setup_.partitions.contains(name)) continue;
+        const int count = forced ? *forced : writers_of(topic);
+        if (count == 0) continue;
+        setup_.partitions[name] = count;
+        setup_.repartition_topics.insert(name);
+        progress = true;
+        --left;
+      }
+      if (progress) level_copartitions();
+    }
+    if (left > 0) return Error(ErrorCode::invalid_partitions, "the partition counts of the repartition topics depend on each other in a circle");
+    return {};
+  }
+
+  int writers_of(const std::string& topic) const {
+    int most = 0;
+    for (const TopologyNode& node : topology_.nodes) {
+      if (node.kind != TopologyNode::Kind::sink || !node.internal_topic || node.topics.at(0) != topic) continue;
+      const int inputs = inputs_of(node.sub_topology);
+      if (inputs == 0) return 0;
+      most = std::max(most, inputs);
+    }
+    return most;
+  }
+
+  std::string resolved(const std::string& topic) const {
+    return topology_.repartition_topics.contains(topic) ? options_.application_id + "-" + topic : topic;
+  }
+
+  // Unforced repartition topics of a join take the partition count of the other inputs.
+  void level_copartitions() {
+    for (const auto& group : topology_.copartition_groups) {
+      int count = 0;
+      for (const std::string& topic : group) {
+        auto repartition = topology_.repartition_topics.find(topic);
+        const bool fixed = repartition == topology_.repartition_topics.end() || repartition->second;
+        auto known = setup_.partitions.find(resolved(topic));
+        if (known == setup_.partitions.end()) continue;
+        if (fixed) count = known->second;
+        else if (count == 0) count = known->second;
+      }
+      for (const std::string& topic : group) {
+        auto repartition = topology_.repartition_topics.find(topic);
+        if (count > 0 && repartition != topology_.repartition_topics.end() && !repartition->second) {
+          const std::string name = resolved(topic);
+          if (setup_.partitions.contains(name)) setup_.partitions[name] = count;
+        }
+      }
+    }
+  }
+
+  Result<> check_copartitioning() {
+    level_copartitions();
+    for (const auto& group : topology_.copartition_groups) {
+      for (const std::string& topic : group) {
+        const int a = setup_.partitions[resolved(group[0])], b = setup_.partitions[resolved(topic)];
+        if (a != b)
+          return Error(ErrorCode::invalid_partitions,
+                       "topics that are joined must have the same number of partitions: " + group[0] + " has " + std::to_string(a) + ", " +
+                           topic + " has " + std::to_string(b) + ". repartition() one of them first");
+      }
+    }
+    return {};
+  }
+
+  void count_tasks() {
+    for (int s = 0; s < topology_.sub_topology_count; ++s) setup_.task_counts.push_back(inputs_of(s));
+  }
+
+  int changelog_partitions(const std::string& store) const {
+    for (const TopologyNode& node : topology_.nodes)
+      if (node.sub_topology >= 0 && std::find(node.stores.begin(), node.stores.end(), store) != node.stores.end())
+        return setup_.task_counts[static_cast<std::size_t>(node.sub_topology)];
+    return 0;
+  }
+
+  Result<> make_internal_topics() {
+    for (const auto& topic : topology_.internal_topics(options_.application_id)) {
+      if (topic.type == Topology::InternalTopic::Type::source_as_changelog) continue;
+      int count = 0;
+      if (topic.type == Topology::InternalTopic::Type::repartition) {
+        count = setup_.partitions.at(topic.name);
+      } else {
+        const std::string prefix = options_.application_id + "-", suffix = "-changelog";
+        count = changelog_partitions(topic.name.substr(prefix.size(), topic.name.size() - prefix.size() - suffix.size()));
+      }
+      MR_TRY(make_or_check(topic, count));
+    }
+    return {};
+  }
+
+  Result<> make_or_check(const Topology::InternalTopic& topic, int count) {
+    setup_.partitions[topic.name] = count;
+    auto there = admin_.describe_topic(topic.name);
+    if (!there && there.error().code() == ErrorCode::unknown_topic_or_partition) return admin_.create_topic({topic.name, count, topic.config});
+    if (!there) return std::move(there).error();
+    if (there->partitions != count)
+      return Error(ErrorCode::invalid_partitions, "internal topic " + topic.name + " has " + std::to_string(there->partitions) +
+                                                      " partitions, and the topology needs " + std::to_string(count) +
+                                                      ". Use another application id, or delete the topic to start anew");
+    auto policy = [](const std::map<std::string, std::string>& configs) {
+      auto set = configs.find("cleanup.policy");
+      return set == configs.end() ? std::string("delete") : set->second;
+    };
+    if (policy(there->configs) != policy(topic.config))
+      return Error(ErrorCode::invalid_config, "internal topic " + topic.name + " has cleanup.policy=" + policy(there->configs) +
+                                                  ", and the topology needs " + policy(topic.config));
+    return {};
+  }
+
+  Result<> make_sink_topics() {
+    for (const TopologyNode& node : topology_.nodes) {
+      if (node.kind != TopologyNode::Kind::sink || node.internal_topic) continue;
+      const std::string& topic = node.topics.at(0);
+      auto there = admin_.describe_topic(topic);
+      if (there) {
+        setup_.partitions[topic] = there->partitions;
+        continue;
+      }
+      if (there.error().code() != ErrorCode::unknown_topic_or_partition || !options_.make_sink_topics)
+        return std::move(there).error().in("sink topic " + topic + " of node " + node.name);
+      const NewTopic made = new_sink_topic(topic);
+      MR_TRY(admin_.create_topic(made));
+      setup_.partitions[topic] = made.partitions;
+    }
+    return {};
+  }
+
+  NewTopic new_sink_topic(const std::string& topic) const {
+    NewTopic made{topic, options_.default_partitions, {}};
+    auto settings = topology_.topic_settings.find(topic);
+    if (settings == topology_.topic_settings.end()) return made;
+    if (settings->second.partitions > 0) made.partitions = settings->second.partitions;
+    if (settings->second.retention.count() != 0)
+      made.configs["retention.ms"] = std::to_string(settings->second.retention.count() < 0 ? -1 : settings->second.retention.count());
+    if (settings->second.compact) made.configs["cleanup.policy"] = "compact";
+    return made;
+  }
+
+  Admin& admin_;
+  const Topology& topology_;
+  const TopicSetupOptions& options_;
+  TopicSetup setup_;
+};
+
+}  // namespace
+
+Result<TopicSetup> set_up_topics(Admin& admin, const Topology& topology, const TopicSetupOptions& options) {
+  return Setup(admin, topology, options).run();
+}
+
+}  // namespace millrace

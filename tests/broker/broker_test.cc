@@ -1,0 +1,307 @@
+// Crash safety of the whole broker: a workload is killed at every one of its file operations, in turn, with and without
+// the loss of what was not synced, and what a restart finds is checked.
+#include "millrace/broker/broker.h"
+
+#include <gtest/gtest.h>
+
+#include "millrace/base/sim/sim_env.h"
+
+namespace millrace::broker {
+namespace {
+
+using sim::Side;
+using sim::SimEnv;
+
+BrokerConfig config_of(FlushMode flush) {
+  BrokerConfig config;
+  config.data_dir = "/data";
+  config.flush = flush;
+  config.housekeeping_interval = 0ms;
+  config.report = [](const std::string&) {};
+  return config;
+}
+
+RecordBatchBuilder batch_of(const std::string& value) {
+  RecordBatchBuilder batch;
+  batch.append({1'700'000'000'000}, "key", value);
+  return batch;
+}
+
+// Values that read_committed sees.
+std::vector<std::string> committed_values(PartitionLog& log) {
+  std::vector<std::string> values;
+  ReadRequest request;
+  request.up_to = ReadUpTo::last_stable_offset;
+  request.offset = log.offsets().log_start_offset;
+  for (;;) {
+    auto read = log.read(request);
+    EXPECT_TRUE(read) << (read ? "" : read.error().text());
+    if (!read || read->bytes->empty()) return values;
+    BytesView left = *read->bytes;
+    std::set<ProducerId> aborted;
+    std::size_t next = 0;
+    Bytes scratch;
+    while (!left.empty()) {
+      auto batch = *RecordBatchView::parse(left);
+      EXPECT_TRUE(batch.crc_matches());
+      left.remove_prefix(batch.bytes().size());
+      request.offset = batch.last_offset() + 1;
+      for (; next < read->aborted.size() && read->aborted[next].first_offset <= batch.last_offset(); ++next) {
+        aborted.insert(read->aborted[next].producer_id);
+      }
+      if (batch.is_control()) {
+        if (*decode_control(batch) == ControlType::abort) aborted.erase(batch.producer_id());
+        continue;
+      }
+      if (batch.is_transactional() && aborted.count(batch.producer_id())) continue;
+      RecordReader reader(batch, scratch);
+      RecordView record;
+      while (reader.next(record)) values.emplace_back(record.value);
+    }
+  }
+}
+
+struct Progress {
+  bool topics_made = false;
+  int committed = 0;  // acknowledged
+  int plain = 0;      // appended and synced
+};
+
+// One transaction a round over two partitions and an offset; every third is aborted; a plain record in between.
+Result<> work(Broker& broker, int rounds, Progress& progress) {
+  MR_TRY(broker.create_topic("a", 1, {{"segment.bytes", "2000"}}));
+  MR_TRY(broker.create_topic("b", 1, {}));
+  MR_TRY(broker.create_topic("plain", 1, {}));
+  progress.topics_made = true;
+  MR_ASSIGN(auto a, broker.partition({"a", 0}));
+  MR_ASSIGN(auto b, broker.partition({"b", 0}));
+  MR_ASSIGN(auto plain, broker.partition({"plain", 0}));
+  MR_ASSIGN(auto producer, broker.transactions().init_producer_id("tx", 60s));
+  for (int i = 0; i < rounds; ++i) {
+    bool abort = i % 3 == 2;
+    std::string value = abort ? "aborted" : std::to_string(progress.committed);
+    for (auto& log : {a, b}) {
+      if (i % 4 == 3 && log == b) continue;  // some touch one partition only
+      MR_TRY(broker.transactions().add("tx", producer, log));
+      auto batch = batch_of(value);
+      MR_TRY(log->append(batch, {producer.id, producer.epoch, true}));
+    }
+    MR_TRY(broker.transactions().add("tx", producer, broker.offsets_log()));
+    GroupOffsets offsets{{{"in", 0}, {abort ? -5 : progress.committed + 1, -1, "", {0}}}};
+    MR_TRY(broker.offsets().add_to_transaction("g", offsets, {producer.id, producer.epoch, true}));
+    MR_ASSIGN(producer, broker.transactions().end("tx", producer, abort ? ControlType::abort : ControlType::commit));
+    if (!abort) ++progress.committed;
+    auto record = batch_of(std::to_string(i));
+    MR_TRY(plain->append(record, {}));
+    MR_TRY(broker.sync({plain}));
+    ++progress.plain;
+    if (i == rounds / 2) MR_TRY(broker.close());  // a checkpoint in the middle; the broker goes on
+  }
+  return broker.close();
+}
+
+// What must hold after any crash. `unknown`: commits whose answer did not arrive (0 or 1).
+void check(Broker& broker, const Progress& progress) {
+  if (!progress.topics_made) return;
+  for (auto* name : {"a", "b", "plain"}) {
+    auto log = broker.partition({name, 0});
+    ASSERT_TRUE(log) << log.error().text();
+  }
+  auto a = *broker.partition({"a", 0});
+  auto values = committed_values(*a);
+  int found = static_cast<int>(values.size());
+  for (auto* name : {"a", "b"}) {
+    for (const auto& open : (*broker.partition({name, 0}))->open_transactions()) {
+      ADD_FAILURE() << name << " has an open transaction of producer " << open.producer_id << ", epoch " << open.epoch;
+    }
+  }
+  EXPECT_GE(found, progress.committed);
+  EXPECT_LE(found, progress.committed + 1);
+  for (int i = 0; i < found; ++i) EXPECT_EQ(values[static_cast<std::size_t>(i)], std::to_string(i));
+  std::vector<std::string> b_expected;
+  int committed = 0;
+  for (int round = 0; committed < found; ++round) {
+    if (round % 3 == 2) continue;
+    if (round % 4 != 3) b_expected.push_back(std::to_string(committed));
+    ++committed;
+  }
+  EXPECT_EQ(committed_values(**broker.partition({"b", 0})), b_expected);
+  auto offsets = broker.offsets().of_group("g");
+  if (found == 0) {
+    EXPECT_TRUE(offsets.empty());
+  } else {
+    EXPECT_EQ((offsets[{"in", 0}].offset), found);
+  }
+  EXPECT_GE(static_cast<int>(committed_values(**broker.partition({"plain", 0})).size()), progress.plain);
+}
+
+// Goes on after the restart: ids, epochs and sequences must fit what the crash left.
+void go_on(Broker& broker, const Progress& progress) {
+  if (!progress.topics_made) return;
+  auto a = *broker.partition({"a", 0});
+  std::size_t before = committed_values(*a).size();
+  auto producer = broker.transactions().init_producer_id("tx", 60s);
+  ASSERT_TRUE(producer) << producer.error().text();
+  ASSERT_TRUE(broker.transactions().add("tx", *producer, a));
+  auto batch = batch_of("more");
+  auto appended = a->append(batch, {producer->id, producer->epoch, true});
+  ASSERT_TRUE(appended) << appended.error().text();
+  auto ended = broker.transactions().end("tx", *producer, ControlType::commit);
+  ASSERT_TRUE(ended) << ended.error().text();
+  EXPECT_EQ(committed_values(*a).size(), before + 1);
+}
+
+constexpr int rounds = 12;
+
+std::uint64_t operations_of_a_whole_run(FlushMode flush) {
+  SimEnv env(1);
+  auto broker = *Broker::open(env, config_of(flush));
+  Progress progress;
+  auto result = work(*broker, rounds, progress);
+  EXPECT_TRUE(result) << (result ? "" : result.error().text());
+  check(*broker, progress);
+  return env.faults().operations();
+}
+
+void crash_everywhere(FlushMode flush, bool power_cut) {
+  std::uint64_t operations = operations_of_a_whole_run(flush);
+  ASSERT_GT(operations, 300u);
+  for (std::uint64_t n = 1; n <= operations; ++n) {
+    SCOPED_TRACE("killed at operation " + std::to_string(n) + " of " + std::to_string(operations));
+    SimEnv env(n);
+    Progress progress;
+    env.faults().kill_operation(n, n % 2 ? Side::before : Side::after);
+    {
+      auto broker = Broker::open(env, config_of(flush));
+      if (broker) (void)work(**broker, rounds, progress);
+      if (!env.is_killed()) env.kill();
+    }
+    if (power_cut) env.power_cut();
+    env.reboot();
+    env.faults().clear();
+    auto broker = Broker::open(env, config_of(flush));
+    ASSERT_TRUE(broker) << broker.error().text();
+    check(**broker, progress);
+    if (!::testing::Test::HasFailure()) go_on(**broker, progress);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(Broker, survives_being_killed_at_every_operation) { crash_everywhere(FlushMode::group, false); }
+TEST(Broker, survives_a_power_cut_at_every_operation) { crash_everywhere(FlushMode::group, true); }
+TEST(Broker, survives_being_killed_without_a_sync) { crash_everywhere(FlushMode::os, false); }
+
+// A crash during the recovery from a crash.
+TEST(Broker, survives_a_power_cut_at_every_operation_of_its_recovery) {
+  for (std::uint64_t seed = 1; seed <= 40; ++seed) {
+    for (std::uint64_t n = 1;; n += 3) {
+      SCOPED_TRACE("seed " + std::to_string(seed) + ", killed at operation " + std::to_string(n) + " of the recovery");
+      SimEnv env(seed);
+      Progress progress;
+      env.faults().kill_operation(200 + 7 * seed, Side::before);
+      {
+        auto broker = Broker::open(env, config_of(FlushMode::group));
+        if (broker) (void)work(**broker, rounds, progress);
+        if (!env.is_killed()) env.kill();
+      }
+      env.power_cut();
+      env.reboot();
+      env.faults().clear();
+      env.faults().kill_operation(n, Side::after);
+      bool whole = false;
+      {
+        auto broker = Broker::open(env, config_of(FlushMode::group));
+        whole = broker.has_value() && !env.is_killed();
+        EXPECT_TRUE(whole || env.is_killed()) << (broker ? "" : broker.error().text());
+      }
+      if (whole) break;
+      env.power_cut();
+      env.reboot();
+      env.faults().clear();
+      auto broker = Broker::open(env, config_of(FlushMode::group));
+      ASSERT_TRUE(broker) << broker.error().text();
+      check(**broker, progress);
+      go_on(**broker, progress);
+      if (::testing::Test::HasFailure()) return;
+    }
+  }
+}
+
+// Each sync of the commit path is needed: with one of them a lie, some power cut breaks the promise.
+TEST(Broker, needs_the_sync_of_its_segments) {
+  bool broken = false;
+  for (std::uint64_t seed = 1; seed <= 60 && !broken; ++seed) {
+    SimEnv env(seed);
+    env.faults().lie_about("log.segment.sync");
+    Progress progress;
+    {
+      auto broker = Broker::open(env, config_of(FlushMode::group));
+      ASSERT_TRUE(broker);
+      (void)work(**broker, 4, progress);
+      env.kill();
+    }
+    env.power_cut();
+    env.reboot();
+    auto broker = Broker::open(env, config_of(FlushMode::group));
+    broken =
+        !broker || static_cast<int>(committed_values(**(*broker)->partition({"plain", 0})).size()) < progress.plain;
+  }
+  EXPECT_TRUE(broken);
+}
+
+TEST(Broker, a_failed_sync_fences_the_directory) {
+  SimEnv env(1);
+  auto broker = *Broker::open(env, config_of(FlushMode::group));
+  ASSERT_TRUE(broker->create_topic("t", 1, {}));
+  auto log = *broker->partition({"t", 0});
+  auto batch = batch_of("a");
+  ASSERT_TRUE(log->append(batch, {}));
+  env.faults().fail("log.segment.sync");
+  EXPECT_FALSE(broker->sync({log}));
+  auto more = batch_of("b");
+  auto refused = log->append(more, {});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::kafka_storage_error);
+  EXPECT_FALSE(broker->sync({log}));
+}
+
+TEST(Broker, a_full_disk_refuses_and_loses_nothing) {
+  SimEnv env(1);
+  auto broker = *Broker::open(env, config_of(FlushMode::group));
+  ASSERT_TRUE(broker->create_topic("t", 1, {}));
+  auto log = *broker->partition({"t", 0});
+  auto batch = batch_of("a");
+  ASSERT_TRUE(log->append(batch, {}));
+  env.faults().set_capacity(env.disk().used_bytes() + 10);
+  auto refused = log->append(batch, {});
+  ASSERT_FALSE(refused);
+  env.faults().set_capacity(std::nullopt);
+  auto more = batch_of("b");
+  auto appended = log->append(more, {});
+  ASSERT_TRUE(appended) << appended.error().text();
+  EXPECT_EQ(appended->base_offset, 1);
+  EXPECT_EQ(committed_values(*log), (std::vector<std::string>{"a", "b"}));
+}
+
+TEST(Broker, a_transaction_that_is_open_too_long_is_aborted) {
+  SimEnv env(1);
+  auto broker = *Broker::open(env, config_of(FlushMode::group));
+  ASSERT_TRUE(broker->create_topic("t", 1, {}));
+  auto log = *broker->partition({"t", 0});
+  auto producer = *broker->transactions().init_producer_id("tx", 10s);
+  ASSERT_TRUE(broker->transactions().add("tx", producer, log));
+  auto batch = batch_of("a");
+  ASSERT_TRUE(log->append(batch, {producer.id, producer.epoch, true}));
+  env.run_for(11s);
+  ASSERT_TRUE(broker->housekeep());
+  EXPECT_TRUE(committed_values(*log).empty());
+  EXPECT_EQ(log->offsets().last_stable_offset, 2);
+  auto late = log->append(batch, {producer.id, producer.epoch, true});
+  EXPECT_EQ(late.error().code(), ErrorCode::invalid_producer_epoch);
+  EXPECT_EQ(broker->transactions().end("tx", producer, ControlType::commit).error().code(),
+            ErrorCode::invalid_txn_state);
+  EXPECT_TRUE(broker->transactions().end("tx", producer, ControlType::abort));
+}
+
+}  // namespace
+}  // namespace millrace::broker

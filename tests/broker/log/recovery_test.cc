@@ -1,0 +1,198 @@
+#include "millrace/broker/log/recovery.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "millrace/base/sim/sim_env.h"
+#include "millrace/broker/log/flusher.h"
+#include "millrace/broker/log/partition_log.h"
+
+namespace millrace::broker {
+namespace {
+
+using ::testing::HasSubstr;
+
+class RecoveryTest : public ::testing::Test {
+ protected:
+  void open_directory(FlushMode flush) {
+    log_.reset();
+    directory_.reset();
+    auto opened = LogDirectory::open(env_, "/d", flush, [this](const std::string& s) { reports_.push_back(s); });
+    ASSERT_TRUE(opened) << opened.error().text();
+    directory_ = std::move(*opened);
+  }
+  Result<> open_log(Offset recovery_point = 0) {
+    log_.reset();
+    PartitionLog::Options options;
+    options.partition = {"t", 0};
+    options.topic_id = {1, 2};
+    options.directory = "/d/t-0";
+    options.config.segment_bytes = 4000;
+    options.config.index_interval_bytes = 200;
+    options.recovery_point = recovery_point;
+    MR_ASSIGN(log_, PartitionLog::open(*directory_, options));
+    return {};
+  }
+  void append(int count) {
+    for (int i = 0; i < count; ++i) {
+      RecordBatchBuilder batch;
+      batch.append({1000 + i}, "key", std::string(50, 'v'));
+      auto appended = log_->append(batch, {7, 0, false});
+      ASSERT_TRUE(appended) << appended.error().text();
+    }
+  }
+  Offset end() { return log_->offsets().log_end_offset; }
+  std::string segment(Offset base) { return segment_path("/d/t-0", base, ".log"); }
+  void overwrite(const std::string& path, std::uint64_t at, const std::string& bytes) {
+    auto file = *env_.files().open(path, OpenMode::append);
+    ASSERT_TRUE(file->write_at(at, bytes, "test"));
+  }
+  Offset last_segment() {
+    Offset last = 0;
+    auto names = *env_.files().list("/d/t-0");
+    for (const auto& name : names) {
+      if (name.ends_with(".log")) last = std::stoll(name.substr(0, 20));
+    }
+    return last;
+  }
+
+  sim::SimEnv env_{1};
+  std::vector<std::string> reports_;
+  std::unique_ptr<LogDirectory> directory_;
+  std::shared_ptr<PartitionLog> log_;
+};
+
+TEST_F(RecoveryTest, an_intact_log_opens_whole_from_any_recovery_point) {
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  append(200);
+  auto point = log_->checkpoint();
+  ASSERT_TRUE(point);
+  append(100);
+  for (Offset from : {Offset{0}, *point}) {
+    auto opened = open_log(from);
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_EQ(end(), 300);
+    for (Offset offset : {0, 1, 57, 199, 200, 299}) {
+      auto read = log_->read({offset, 1});
+      ASSERT_TRUE(read);
+      EXPECT_EQ(RecordBatchView::parse(*read->bytes)->base_offset(), offset);
+    }
+    EXPECT_EQ(log_->producer_epochs().count(7), 1u);
+  }
+}
+
+TEST_F(RecoveryTest, a_torn_tail_is_truncated) {
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  append(10);
+  auto size = env_.files().open(segment(0), OpenMode::append).value()->size();
+  ASSERT_TRUE(env_.files().open(segment(0), OpenMode::append).value()->truncate(size - 5, "test"));
+  ASSERT_TRUE(open_log());
+  EXPECT_EQ(end(), 9);
+  append(1);
+  EXPECT_EQ(end(), 10);
+}
+
+TEST_F(RecoveryTest, zeroes_at_the_end_are_a_torn_tail) {
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  append(10);
+  overwrite(segment(0), env_.files().open(segment(0), OpenMode::append).value()->size(), std::string(3000, '\0'));
+  ASSERT_TRUE(open_log());
+  EXPECT_EQ(end(), 10);
+}
+
+TEST_F(RecoveryTest, a_synced_batch_that_is_damaged_refuses_to_open_and_names_file_and_position) {
+  for (std::size_t at : {std::size_t{8}, std::size_t{16}, std::size_t{17}, std::size_t{70}}) {  // length, magic, CRC, record
+    SCOPED_TRACE(at);
+    ASSERT_TRUE(env_.files().remove_all("/d", "test"));
+    open_directory(FlushMode::group);
+    ASSERT_TRUE(open_log());
+    append(10);
+    Flusher flusher(*directory_);
+    ASSERT_TRUE(flusher.sync({log_}));
+    std::uint64_t batch = env_.files().open(segment(0), OpenMode::append).value()->size() / 10;
+    overwrite(segment(0), 3 * batch + at, "\x7f");
+    auto opened = open_log();
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code(), ErrorCode::corrupt_message);
+    EXPECT_THAT(opened.error().message(), HasSubstr(segment(0)));
+    EXPECT_THAT(opened.error().message(), HasSubstr("byte " + std::to_string(3 * batch)));
+    log_.reset();
+  }
+}
+
+TEST_F(RecoveryTest, under_flush_os_a_damaged_batch_truncates_and_reports_what_was_lost) {
+  open_directory(FlushMode::os);
+  ASSERT_TRUE(open_log());
+  append(10);
+  overwrite(segment(0), env_.files().open(segment(0), OpenMode::append).value()->size() / 10 * 3 + 70, "\x7f");
+  ASSERT_TRUE(open_log());
+  EXPECT_EQ(end(), 3);
+  EXPECT_THAT(reports_.back(), HasSubstr("loses offsets 3 to at least 4"));
+}
+
+TEST_F(RecoveryTest, un_synced_pages_in_the_wrong_order_truncate_under_group) {
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  append(10);  // never synced
+  overwrite(segment(0), env_.files().open(segment(0), OpenMode::append).value()->size() / 10 * 3 + 70, "\x7f");
+  ASSERT_TRUE(open_log());
+  EXPECT_EQ(end(), 3);
+}
+
+TEST_F(RecoveryTest, damage_below_the_recovery_point_refuses_in_either_mode) {
+  for (auto flush : {FlushMode::group, FlushMode::os}) {
+    ASSERT_TRUE(env_.files().remove_all("/d", "test"));
+    open_directory(flush);
+    ASSERT_TRUE(open_log());
+    append(20);
+    auto point = log_->checkpoint();
+    ASSERT_TRUE(point);
+    ASSERT_TRUE(env_.files().open(segment(0), OpenMode::append).value()->truncate(500, "test"));
+    auto opened = open_log(*point);
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code(), ErrorCode::corrupt_message);
+    log_.reset();
+  }
+}
+
+TEST_F(RecoveryTest, lost_or_damaged_indexes_are_built_anew) {
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  append(200);
+  auto point = log_->checkpoint();
+  ASSERT_TRUE(point);
+  Offset last = last_segment();
+  ASSERT_GT(last, 0);
+  log_.reset();
+  for (Offset base : {Offset{0}, last}) {
+    ASSERT_TRUE(env_.files().remove(segment_path("/d/t-0", base, ".index"), "test"));
+    ASSERT_TRUE(env_.files().remove(segment_path("/d/t-0", base, ".timeindex"), "test"));
+  }
+  ASSERT_TRUE(open_log(*point));
+  EXPECT_EQ(end(), 200);
+  for (Offset offset = 0; offset < 200; ++offset) {
+    EXPECT_EQ(RecordBatchView::parse(*log_->read({offset, 1})->bytes)->base_offset(), offset);
+  }
+  EXPECT_EQ(*log_->offset_for_time({1100}), 100);
+}
+
+TEST_F(RecoveryTest, every_opening_that_appends_is_a_new_leader_epoch) {
+  open_directory(FlushMode::group);
+  for (LeaderEpoch epoch = 0; epoch < 3; ++epoch) {
+    ASSERT_TRUE(open_log());
+    append(5);
+    EXPECT_EQ(log_->offsets().leader_epoch, epoch);
+    ASSERT_TRUE(log_->checkpoint());
+    ASSERT_TRUE(open_log());  // without an append: no epoch
+  }
+  EXPECT_EQ(log_->end_of_epoch(0), 5);
+  EXPECT_EQ(log_->end_of_epoch(1), 10);
+  EXPECT_EQ(log_->end_of_epoch(2), 15);
+  EXPECT_EQ(log_->end_of_epoch(3), std::nullopt);
+}
+
+}  // namespace
+}  // namespace millrace::broker
