@@ -1,0 +1,37 @@
+#include "cli/command.h"
+
+#include <csignal>
+#include <cstdio>
+
+#include "millrace/base/env_real.h"
+#include "millrace/connectors/embedded/embedded_client.h"
+
+namespace millrace::cli {
+namespace {
+volatile std::sig_atomic_t stop = 0;
+}  // namespace
+
+Result<std::unique_ptr<LogClient>> open_log(const Session& session, bool make) {
+  if (!make && !real_env().files().is_directory(session.data_dir)) {
+    return Error(ErrorCode::kafka_storage_error,
+                 "there is no data directory " + session.data_dir +
+                     "; name another with --data-dir, or make one with: millrace topics create");
+  }
+  EmbeddedConfig config;
+  config.data_dir = session.data_dir;
+  config.num_partitions = 0;  // a misspelt topic is an error here, not a new topic
+  config.housekeeping_interval = Duration(0);
+  config.report = [](const std::string& sentence) { std::fprintf(stderr, "millrace: %s\n", sentence.c_str()); };
+  return open_embedded(real_env(), config);
+}
+
+bool interrupted() { return stop != 0; }
+
+void watch_interrupts() {
+  struct sigaction action = {};
+  action.sa_handler = [](int) { stop = 1; };
+  sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+}
+
+}  // namespace millrace::cli

@@ -1,0 +1,194 @@
+#include "cli/field_format.h"
+
+#include <array>
+#include <bit>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace millrace::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Error misfit(BytesView bytes, std::string_view format) {
+  return Error(ErrorCode::invalid_record, std::to_string(bytes.size()) + " bytes are not " + std::string(format));
+}
+
+template <class N>
+std::string number_text(N n) {
+  char text[64];
+  return {text, std::to_chars(text, text + sizeof text, n).ptr};
+}
+
+template <class N>
+Result<Bytes> number_bytes(std::string_view text, std::string_view format) {
+  N n{};
+  auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), n);
+  if (error != std::errc{} || end != text.data() + text.size()) {
+    return Error(ErrorCode::invalid_record, std::string(text) + " is not " + std::string(format));
+  }
+  std::string bytes;
+  if constexpr (std::is_same_v<N, double>)
+    append_big_endian(bytes, std::bit_cast<std::int64_t>(n));
+  else
+    append_big_endian(bytes, n);
+  return Bytes(std::move(bytes));
+}
+
+std::string to_hex(BytesView bytes) {
+  constexpr char digits[] = "0123456789abcdef";
+  std::string text;
+  for (char c : bytes) (text += digits[static_cast<unsigned char>(c) >> 4]) += digits[c & 15];
+  return text;
+}
+
+Result<Bytes> from_hex(std::string_view text) {
+  Bytes bytes;
+  unsigned value = 0;
+  for (std::size_t i = 0; i + 1 < text.size(); i += 2) {
+    auto [end, error] = std::from_chars(text.data() + i, text.data() + i + 2, value, 16);
+    if (error != std::errc{} || end != text.data() + i + 2) return misfit(text, "hexadecimal digits");
+    bytes += static_cast<char>(value);
+  }
+  if (text.size() % 2 != 0) return misfit(text, "pairs of hexadecimal digits");
+  return bytes;
+}
+
+constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+
+}  // namespace
+
+const std::vector<std::string>& field_format_names() {
+  static const std::vector<std::string> names = {"string", "json", "long", "int", "double", "hex", "base64"};
+  return names;
+}
+
+FieldFormat field_format_named(const std::string& name) {
+  const auto& names = field_format_names();
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    if (names[i] == name) return static_cast<FieldFormat>(i);
+  }
+  MR_ASSERT(false, "not a format");
+  return FieldFormat::string;
+}
+
+Result<Json> to_json(BytesView bytes, FieldFormat format) {
+  switch (format) {
+    case FieldFormat::string:
+      if (!is_utf8(bytes)) return Json{{"base64", to_base64(bytes)}};
+      return Json(std::string(bytes));
+    case FieldFormat::json: {
+      Json parsed = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
+      if (parsed.is_discarded()) return misfit(bytes, "JSON");
+      return parsed;
+    }
+    case FieldFormat::long_number:
+      if (bytes.size() != 8) return misfit(bytes, "a long");
+      return Json(from_big_endian<std::int64_t>(bytes.data()));
+    case FieldFormat::int_number:
+      if (bytes.size() != 4) return misfit(bytes, "an int");
+      return Json(from_big_endian<std::int32_t>(bytes.data()));
+    case FieldFormat::double_number:
+      if (bytes.size() != 8) return misfit(bytes, "a double");
+      return Json(std::bit_cast<double>(from_big_endian<std::int64_t>(bytes.data())));
+    case FieldFormat::hex:
+      return Json(to_hex(bytes));
+    case FieldFormat::base64:
+      return Json(to_base64(bytes));
+  }
+  return misfit(bytes, "of a known format");
+}
+
+Result<std::string> to_text(BytesView bytes, FieldFormat format) {
+  if (format == FieldFormat::string) return std::string(bytes);
+  if (format == FieldFormat::double_number && bytes.size() == 8) {
+    return number_text(std::bit_cast<double>(from_big_endian<std::int64_t>(bytes.data())));
+  }
+  MR_ASSIGN(Json json, to_json(bytes, format));
+  return format != FieldFormat::json && json.is_string() ? json.get<std::string>() : json.dump();
+}
+
+Result<Bytes> from_text(std::string_view text, FieldFormat format) {
+  switch (format) {
+    case FieldFormat::string:
+      return Bytes(text);
+    case FieldFormat::json:
+      if (!Json::accept(text)) return Error(ErrorCode::invalid_record, std::string(text) + " is not JSON");
+      return Bytes(text);
+    case FieldFormat::long_number:
+      return number_bytes<std::int64_t>(text, "a long");
+    case FieldFormat::int_number:
+      return number_bytes<std::int32_t>(text, "an int");
+    case FieldFormat::double_number:
+      return number_bytes<double>(text, "a double");
+    case FieldFormat::hex:
+      return from_hex(text);
+    case FieldFormat::base64:
+      return from_base64(text);
+  }
+  return misfit(text, "of a known format");
+}
+
+Result<Bytes> from_json(const Json& json, FieldFormat format) {
+  bool wrapped = json.is_object() && json.size() == 1 && json.contains("base64") && json["base64"].is_string();
+  if (wrapped && format == FieldFormat::string) return from_base64(json["base64"].get<std::string>());
+  if (format == FieldFormat::json) return Bytes(json.dump());
+  if (json.is_string()) return from_text(json.get<std::string>(), format);
+  return from_text(json.dump(), format);
+}
+
+bool is_utf8(std::string_view text) {
+  auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
+  for (std::size_t i = 0; i < text.size();) {
+    unsigned char first = at(i);
+    std::size_t size = first < 0x80                    ? 1
+                       : first >= 0xc2 && first < 0xe0 ? 2
+                       : first >= 0xe0 && first < 0xf0 ? 3
+                       : first >= 0xf0 && first < 0xf5 ? 4
+                                                       : 0;
+    if (size == 0 || i + size > text.size()) return false;
+    for (std::size_t k = 1; k < size; ++k) {
+      if ((at(i + k) & 0xc0) != 0x80) return false;
+    }
+    // Overlong forms, surrogates, and what lies beyond U+10FFFF.
+    unsigned char second = size > 2 ? at(i + 1) : 0;
+    if ((first == 0xe0 && second < 0xa0) || (first == 0xed && second > 0x9f) || (first == 0xf0 && second < 0x90) ||
+        (first == 0xf4 && second > 0x8f)) {
+      return false;
+    }
+    i += size;
+  }
+  return true;
+}
+
+std::string to_base64(BytesView bytes) {
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); i += 3) {
+    std::uint32_t three = 0;
+    for (std::size_t k = 0; k < 3; ++k)
+      three = three << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
+    for (std::size_t k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : base64_digits[three >> (18 - 6 * k) & 63];
+  }
+  return text;
+}
+
+Result<Bytes> from_base64(std::string_view text) {
+  Bytes bytes;
+  std::size_t digits = text.find('=');
+  if (text.size() % 4 != 0 || (digits != text.npos && (digits + 2 < text.size() || text.back() != '=')))
+    return misfit(text, "base64");
+  std::uint32_t collected = 0;
+  int bits = 0;
+  for (char c : text.substr(0, digits)) {
+    std::size_t digit = base64_digits.find(c);
+    if (digit == base64_digits.npos) return misfit(text, "base64");
+    collected = collected << 6 | static_cast<std::uint32_t>(digit);
+    bits += 6;
+    if (bits < 8) continue;
+    bits -= 8;
+    bytes += static_cast<char>(collected >> bits & 255);
+  }
+  return bytes;
+}
+
+}  // namespace millrace::cli
