@@ -33,7 +33,8 @@ std::string hex(const std::string& bytes) {
 }
 
 TEST(WindowedSerde, has_the_bytes_of_kafkas) {
-  for (const Json& v : vectors("serdes.json")["time_windowed"]) {
+  Json all = vectors("serdes.json");
+  for (const Json& v : all["time_windowed"]) {
     WindowedSerde<std::string> serde{.size = Duration{whole_of(v["size"])}};
     AnySerde any = SerdeRef<Windowed<std::string>>(serde);
     Timestamp start{whole_of(v["start"])};

@@ -41,18 +41,18 @@ template <class T>
 void check(const T& value, const std::string& bytes) {
   const SerdeTable& table = serde_table<Serde<T>, T>;
   Bytes out;
-  ASSERT_TRUE(table.write(nullptr, &value, out, {}));
+  ASSERT_TRUE(table.write(&the_serde<T>, &value, out, {}));
   EXPECT_EQ(out, bytes);
-  EXPECT_EQ(table.serialized_size(nullptr, &value), bytes.size());
+  EXPECT_EQ(table.serialized_size(&the_serde<T>, &value), bytes.size());
   if (auto view = table.view) {
     EXPECT_EQ(view(&value), bytes);
   }
-  EXPECT_EQ(table.suffix(nullptr), 0u);
+  EXPECT_EQ(table.suffix(&the_serde<T>), 0u);
   AnyValue any(table.type);
   for (int i = 0; i < 2; ++i) {  // constructs, then assigns
-    ASSERT_TRUE(any.read({&table, nullptr}, bytes, {}));
+    ASSERT_TRUE(any.read({&table, &the_serde<T>}, bytes, {}));
     Bytes again;
-    ASSERT_TRUE(table.write(nullptr, any.get(), again, {}));
+    ASSERT_TRUE(table.write(&the_serde<T>, any.get(), again, {}));
     EXPECT_EQ(again, bytes);
   }
 }
@@ -87,7 +87,7 @@ TEST(Primitives, refuse_other_sizes_with_kafkas_words) {
 TEST(Primitives, leave_nothing_behind_after_a_failed_read) {
   const SerdeTable& table = serde_table<Serde<std::int64_t>, std::int64_t>;
   AnyValue any(table.type);
-  EXPECT_FALSE(any.read({&table, nullptr}, "123", {}));
+  EXPECT_FALSE(any.read({&table, &the_serde<std::int64_t>}, "123", {}));
   EXPECT_EQ(any.get(), nullptr);
 }
 
