@@ -42,8 +42,8 @@ void append_big_endian(std::string& out, T n) {
   out.append(b, sizeof n);
 }
 
-// Reads numbers and slices from the front of `in`. After a read past the end, or a malformed varint, ok() is false for good and
-// every further read gives zero or an empty view: check once, at the end. One thread.
+// Reads numbers and slices from the front of `in`. After a read past the end, or a malformed varint, ok() is false for
+// good and every further read gives zero or an empty view: check once, at the end. One thread.
 class ByteReader {
  public:
   explicit ByteReader(BytesView in) : at_(in.data()), end_(in.data() + in.size()) {}

@@ -1,12 +1,12 @@
 // Env: the only door to the world. Time, files, chance and threads come from here, so that every failure is one seed.
 //
-// Two implementations: real_env() (base/env_real.h: POSIX, oneTBB or plain threads) and sim::SimEnv (base/sim/: one thread, one
-// seed; it loses un-synced writes, fails or delays operations, kills a node). No code outside base/ calls a clock, opens a file,
-// makes a thread or draws a random number by itself; tests/tidy.py checks that.
+// Two implementations: real_env() (base/env_real.h: POSIX, oneTBB or plain threads) and sim::SimEnv (base/sim/: one
+// thread, one seed; it loses un-synced writes, fails or delays operations, kills a node). No code outside base/ calls a
+// clock, opens a file, makes a thread or draws a random number by itself; tests/tidy.py checks that.
 //
-// Every operation that changes something durable carries a *site*: a string literal that names the place in the code, such as
-// "log.segment.sync". Fault injection counts, fails, skips or kills at sites by name; the list of sync sites is in
-// docs/formats/durability.md.
+// Every operation that changes something durable carries a *site*: a string literal that names the place in the code,
+// such as "log.segment.sync". Fault injection counts, fails, skips or kills at sites by name; the list of sync sites is
+// in docs/formats/durability.md.
 #pragma once
 #include <cstddef>
 #include <functional>
@@ -34,21 +34,22 @@ class Clock {
   virtual std::int64_t monotonic_ns() = 0;
 };
 
-// One open file. Threads: reads may run beside each other and beside one append; appends, truncate and sync are the caller's to order.
+// One open file. Threads: reads may run beside each other and beside one append; appends, truncate and sync are the
+// caller's to order.
 class File {
  public:
   virtual ~File() = default;
   // Reads up to `size` bytes at `offset` into `to`; returns how many there were (fewer only at the end of the file).
   virtual Result<std::size_t> read_at(std::uint64_t offset, char* to, std::size_t size) = 0;
-  // Appends `parts` one after the other at the end of the file, whole or not at all as far as the caller can see; after an error
-  // the file may hold a torn tail.
+  // Appends `parts` one after the other at the end of the file, whole or not at all as far as the caller can see; after
+  // an error the file may hold a torn tail.
   virtual Result<> append(std::span<const BytesView> parts, Site site) = 0;
   Result<> append(BytesView bytes, Site site) { return append(std::span(&bytes, 1), site); }
   // Overwrites (or extends) at `offset`.
   virtual Result<> write_at(std::uint64_t offset, BytesView bytes, Site site) = 0;
   virtual Result<> truncate(std::uint64_t size, Site site) = 0;
-  // fdatasync: content and size are on disk when it returns. After an error the file must not be synced again: the kernel has
-  // dropped the pages, and a second call would lie.
+  // fdatasync: content and size are on disk when it returns. After an error the file must not be synced again: the
+  // kernel has dropped the pages, and a second call would lie.
   virtual Result<> sync(Site site) = 0;
   virtual std::uint64_t size() const = 0;
 };
@@ -60,13 +61,14 @@ class FileLock {
 };
 
 enum class OpenMode {
-  read,          // must exist
-  append,        // made if missing; reads and writes
-  create_new,    // must not exist
-  replace,       // made, or emptied
+  read,        // must exist
+  append,      // made if missing; reads and writes
+  create_new,  // must not exist
+  replace,     // made, or emptied
 };
 
-// Paths use '/'. Threads: any. Errors: KAFKA_STORAGE_ERROR with the path and the system's reason, unless said otherwise.
+// Paths use '/'. Threads: any. Errors: KAFKA_STORAGE_ERROR with the path and the system's reason, unless said
+// otherwise.
 class FileSystem {
  public:
   virtual ~FileSystem() = default;
@@ -90,7 +92,8 @@ class FileSystem {
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   // Content of a small file, whole.
   Result<Bytes> read_file(const std::string& path);
-  // Writes `path`.tmp, syncs it, renames it over `path`, syncs the directory: after a crash there is the old or the new content.
+  // Writes `path`.tmp, syncs it, renames it over `path`, syncs the directory: after a crash there is the old or the new
+  // content.
   Result<> write_file_atomically(const std::string& path, BytesView content, Site site);
 };
 
@@ -103,8 +106,8 @@ class Random {
 
 using Job = std::function<void()>;
 
-// Runs jobs. Real ones: a oneTBB arena, whose jobs must never block; plain threads (under ThreadSanitizer, and for I/O, whose jobs
-// may block). Simulated: all jobs on one thread, in an order drawn from the seed.
+// Runs jobs. Real ones: a oneTBB arena, whose jobs must never block; plain threads (under ThreadSanitizer, and for I/O,
+// whose jobs may block). Simulated: all jobs on one thread, in an order drawn from the seed.
 class Executor {
  public:
   virtual ~Executor() = default;
@@ -114,8 +117,8 @@ class Executor {
   virtual void post_at(std::int64_t monotonic_ns, Job job) = 0;
   // How many jobs may run at once.
   virtual int concurrency() const = 0;
-  // Waits until no job runs and none is queued (timers apart), then refuses further ones silently. Called before what jobs refer to
-  // is destroyed; never from a job.
+  // Waits until no job runs and none is queued (timers apart), then refuses further ones silently. Called before what
+  // jobs refer to is destroyed; never from a job.
   virtual void drain() = 0;
 };
 
@@ -125,12 +128,13 @@ class Env {
   virtual Clock& clock() = 0;
   virtual FileSystem& files() = 0;
   virtual Random& random() = 0;
-  // A new executor of `concurrency` workers whose jobs never block (TBB in the real Env). 0: as many as the process has cores.
+  // A new executor of `concurrency` workers whose jobs never block (TBB in the real Env). 0: as many as the process has
+  // cores.
   virtual std::unique_ptr<Executor> make_executor(int concurrency, std::string_view name) = 0;
   // A new executor of `concurrency` threads whose jobs may block.
   virtual std::unique_ptr<Executor> make_io_executor(int concurrency, std::string_view name) = 0;
-  // A place where fault injection may stop or kill: before and after decisions that no file operation marks by itself. Free in the
-  // real Env unless MILLRACE_FAULT is set.
+  // A place where fault injection may stop or kill: before and after decisions that no file operation marks by itself.
+  // Free in the real Env unless MILLRACE_FAULT is set.
   virtual void fault_point(Site site) = 0;
 };
 

@@ -1,4 +1,5 @@
-// Kafka's error codes (org.apache.kafka.common.protocol.Errors), by Kafka's names and numbers. The numbers travel on the wire.
+// Kafka's error codes (org.apache.kafka.common.protocol.Errors), by Kafka's names and numbers. The numbers travel on
+// the wire.
 #pragma once
 #include <cstdint>
 #include <string_view>

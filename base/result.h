@@ -1,8 +1,8 @@
 // Result<T>: a value, or an Error with Kafka's code and a message that says what, where and what to do.
 //
-// For failures of the world (disk, network, peer, bytes). Names are those of std::expected, so that it becomes an alias when the
-// compiler has it. Not Abseil's StatusOr: it costs half a second per translation unit, and Debian's Abseil has string types of its
-// own. Success costs nothing; an Error is one allocation.
+// For failures of the world (disk, network, peer, bytes). Names are those of std::expected, so that it becomes an alias
+// when the compiler has it. Not Abseil's StatusOr: it costs half a second per translation unit, and Debian's Abseil has
+// string types of its own. Success costs nothing; an Error is one allocation.
 #pragma once
 #include <memory>
 #include <optional>
@@ -17,8 +17,7 @@ namespace millrace {
 // What went wrong: a Kafka error code and a sentence for people. Cheap to move; copying shares nothing.
 class [[nodiscard]] Error {
  public:
-  Error(ErrorCode code, std::string message)
-      : content_(std::make_unique<Content>(Content{code, std::move(message)})) {}
+  Error(ErrorCode code, std::string message) : content_(std::make_unique<Content>(Content{code, std::move(message)})) {}
   // An error without a code of its own (UNKNOWN_SERVER_ERROR): what a user's serde returns.
   explicit Error(std::string message) : Error(ErrorCode::unknown_server_error, std::move(message)) {}
   Error(const Error& other) : content_(std::make_unique<Content>(*other.content_)) {}
@@ -57,9 +56,18 @@ class [[nodiscard]] Result {
   bool has_value() const { return value_.has_value(); }
   explicit operator bool() const { return has_value(); }
   // Precondition of both: has_value().
-  T& value() & { MR_ASSERT(value_.has_value(), "value() of a Result that holds an error"); return *value_; }
-  const T& value() const& { MR_ASSERT(value_.has_value(), "value() of a Result that holds an error"); return *value_; }
-  T&& value() && { MR_ASSERT(value_.has_value(), "value() of a Result that holds an error"); return std::move(*value_); }
+  T& value() & {
+    MR_ASSERT(value_.has_value(), "value() of a Result that holds an error");
+    return *value_;
+  }
+  const T& value() const& {
+    MR_ASSERT(value_.has_value(), "value() of a Result that holds an error");
+    return *value_;
+  }
+  T&& value() && {
+    MR_ASSERT(value_.has_value(), "value() of a Result that holds an error");
+    return std::move(*value_);
+  }
   T& operator*() & { return *value_; }
   const T& operator*() const& { return *value_; }
   T&& operator*() && { return std::move(*value_); }
@@ -93,13 +101,13 @@ class [[nodiscard]] Result<void> {
 #define MR_CONCAT_(a, b) a##b
 #define MR_CONCAT(a, b) MR_CONCAT_(a, b)
 // Returns the error of `expression` from the enclosing function; its value, if any, is dropped.
-#define MR_TRY(expression)                                                           \
-  do {                                                                               \
+#define MR_TRY(expression)                                                              \
+  do {                                                                                  \
     if (auto mr_result = (expression); !mr_result) return std::move(mr_result).error(); \
   } while (false)
 // MR_ASSIGN(auto file, open(path)): declares or assigns the value, or returns the error.
 #define MR_ASSIGN(target, expression) MR_ASSIGN_(MR_CONCAT(mr_result_, __LINE__), target, expression)
-#define MR_ASSIGN_(result, target, expression)            \
-  auto result = (expression);                             \
-  if (!result) return std::move(result).error();          \
+#define MR_ASSIGN_(result, target, expression)   \
+  auto result = (expression);                    \
+  if (!result) return std::move(result).error(); \
   target = *std::move(result)

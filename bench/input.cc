@@ -49,7 +49,8 @@ namespace {
 
 class Loader {
  public:
-  Loader(Producer& producer, std::string topic, int partitions) : producer_(producer), topic_(std::move(topic)), batches_(partitions) {}
+  Loader(Producer& producer, std::string topic, int partitions)
+      : producer_(producer), topic_(std::move(topic)), batches_(partitions) {}
   Result<> add(std::uint64_t i, const std::string* key, const std::string& value) {
     const auto partition = static_cast<std::size_t>(key ? partition_for_key(*key, static_cast<int>(batches_.size()))
                                                         : static_cast<int>(sticky_ % batches_.size()));
@@ -92,7 +93,8 @@ Result<std::uint64_t> records_in(LogClient& log, const std::string& topic, int p
 
 }  // namespace
 
-Result<> load(LogClient& log, const std::string& topic, Kind kind, int partitions, std::uint64_t records, std::uint64_t keys) {
+Result<> load(LogClient& log, const std::string& topic, Kind kind, int partitions, std::uint64_t records,
+              std::uint64_t keys) {
   if (auto there = log.admin().describe_topic(topic)) {
     MR_ASSIGN(std::uint64_t found, records_in(log, topic, there->partitions));
     if (found == records && there->partitions == partitions) return {};

@@ -1,4 +1,5 @@
-// The input of every throughput comparison: the records are defined by mix() below, so that any implementation loads identical ones.
+// The input of every throughput comparison: the records are defined by mix() below, so that any implementation loads
+// identical ones.
 #pragma once
 #include <cstdint>
 #include <string>
@@ -19,6 +20,7 @@ std::string line(std::uint64_t i);
 
 enum class Kind { kv, lines, table };
 // Loads `records` into `topic` unless it holds them already. Error: the log's.
-Result<> load(LogClient& log, const std::string& topic, Kind kind, int partitions, std::uint64_t records, std::uint64_t keys);
+Result<> load(LogClient& log, const std::string& topic, Kind kind, int partitions, std::uint64_t records,
+              std::uint64_t keys);
 
 }  // namespace millrace::bench

@@ -34,7 +34,8 @@ Result<Appended> append(LogClient& log, const LogWorkload& w, const std::string&
       const std::string payload(w.size, 'x');
       RecordBatchBuilder batch;
       for (std::uint64_t i = 0; i < each;) {
-        for (; i < each && batch.size() < batch_bytes; ++i) batch.append({static_cast<std::int64_t>(i)}, BytesView(), payload);
+        for (; i < each && batch.size() < batch_bytes; ++i)
+          batch.append({static_cast<std::int64_t>(i)}, BytesView(), payload);
         const std::int64_t sent = now_ns();
         auto base = (*producer)->append(to, batch);
         if (!base) return void(errors[me] = base.error());
@@ -88,10 +89,11 @@ Result<> measure(const LogWorkload& w) {
   MR_TRY(log->admin().create_topic({topic, w.producers, {}}));
   MR_ASSIGN(Appended appended, append(*log, w, topic));
   MR_ASSIGN(double fetched, fetch(*log, w, topic));
-  std::printf("{\"system\":\"millrace\",\"workload\":\"log\",\"records\":%llu,\"size\":%zu,\"producers\":%d,\"flush\":\"%s\","
-              "\"append_records_per_s\":%.0f,\"append_p99_ms\":%.2f,\"fetch_records_per_s\":%.0f}\n",
-              static_cast<unsigned long long>(w.records), w.size, w.producers, w.flush.c_str(), appended.records_per_s, appended.p99_ms,
-              fetched);
+  std::printf(
+      "{\"system\":\"millrace\",\"workload\":\"log\",\"records\":%llu,\"size\":%zu,\"producers\":%d,\"flush\":\"%s\","
+      "\"append_records_per_s\":%.0f,\"append_p99_ms\":%.2f,\"fetch_records_per_s\":%.0f}\n",
+      static_cast<unsigned long long>(w.records), w.size, w.producers, w.flush.c_str(), appended.records_per_s,
+      appended.p99_ms, fetched);
   return log->admin().delete_topic(topic);
 }
 

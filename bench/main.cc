@@ -30,12 +30,16 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   millrace::bench::StreamsWorkload w;
   auto* streams = app.add_subcommand("streams", "a topology over loaded input, by the bundled broker");
-  streams->add_option("--workload", w.workload)->check(CLI::IsMember({"map", "count", "window", "wordcount", "join"}))->capture_default_str();
+  streams->add_option("--workload", w.workload)
+      ->check(CLI::IsMember({"map", "count", "window", "wordcount", "join"}))
+      ->capture_default_str();
   streams->add_option("--records", w.records)->capture_default_str();
   streams->add_option("--keys", w.keys)->check(CLI::PositiveNumber)->capture_default_str();
   streams->add_option("--partitions", w.partitions)->check(CLI::Range(1, 1000))->capture_default_str();
   streams->add_option("--threads", w.threads)->check(CLI::Range(1, 1024))->capture_default_str();
-  streams->add_option("--guarantee", w.guarantee)->check(CLI::IsMember({"at_least_once", "exactly_once_v2"}))->capture_default_str();
+  streams->add_option("--guarantee", w.guarantee)
+      ->check(CLI::IsMember({"at_least_once", "exactly_once_v2"}))
+      ->capture_default_str();
   streams->add_option("--dir", w.dir)->required();
   streams->add_option("--flush", w.flush)->check(CLI::IsMember({"group", "os"}))->capture_default_str();
   streams->add_flag("--restore", w.restore, "then delete the state and measure how long it takes to come back");

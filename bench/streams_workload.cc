@@ -65,7 +65,8 @@ class Topologies {
     const Topic<std::string, std::string> in{in_};
     auto stream = builder.stream(in).peek([](const std::string&) { seen(); });
     if (w_.workload == "map") {
-      stream.map_values([](const std::string& v) { return std::string(v.rbegin(), v.rend()); }).to(Topic<std::string, std::string>{out_});
+      stream.map_values([](const std::string& v) { return std::string(v.rbegin(), v.rend()); })
+          .to(Topic<std::string, std::string>{out_});
     } else if (w_.workload == "count") {
       stream.group_by_key().count().to_stream().to(Topic<std::string, std::int64_t>{out_});
     } else if (w_.workload == "window") {
@@ -92,7 +93,9 @@ std::string input_topic(const StreamsWorkload& w) {
   if (w.workload == "wordcount") return "lines-" + std::to_string(w.records) + "-" + std::to_string(w.partitions);
   return "kv-" + std::to_string(w.records) + "-" + std::to_string(w.keys) + "-" + std::to_string(w.partitions);
 }
-std::string table_topic(const StreamsWorkload& w) { return "tab-" + std::to_string(w.keys) + "-" + std::to_string(w.partitions); }
+std::string table_topic(const StreamsWorkload& w) {
+  return "tab-" + std::to_string(w.keys) + "-" + std::to_string(w.partitions);
+}
 
 int complain(const Error& e) {
   std::fprintf(stderr, "millrace-bench: %s\n", e.text().c_str());
@@ -106,14 +109,16 @@ ConfigValues config_of(const StreamsWorkload& w, const std::string& application)
           {"flush", w.flush}};
 }
 
-Result<> delete_what_it_made(LogClient& log, const std::string& application, const std::string& out, const std::string& state) {
+Result<> delete_what_it_made(LogClient& log, const std::string& application, const std::string& out,
+                             const std::string& state) {
   MR_ASSIGN(auto topics, log.admin().list_topics());
   for (const auto& topic : topics)
     if (topic.name == out || topic.name.starts_with(application + "-")) MR_TRY(log.admin().delete_topic(topic.name));
   return real_env().files().remove_all(state, "bench.clean");
 }
 
-Result<> measure(const StreamsWorkload& w, LogClient& log, const std::string& application, const std::string& out, const std::string& state) {
+Result<> measure(const StreamsWorkload& w, LogClient& log, const std::string& application, const std::string& out,
+                 const std::string& state) {
   const double disk = disk_mb_per_s(w.dir);
   Topologies topologies(w, input_topic(w), table_topic(w), out);
   const std::int64_t start = now_ns();
@@ -125,11 +130,15 @@ Result<> measure(const StreamsWorkload& w, LogClient& log, const std::string& ap
     MR_TRY(streams.close());
     const std::int64_t closed = now_ns(), first = first_ns.load();
     auto seconds = [](std::int64_t ns) { return static_cast<double>(ns) / 1e9; };
-    std::printf("{\"system\":\"millrace\",\"workload\":\"%s\",\"guarantee\":\"%s\",\"threads\":%d,\"records\":%llu,\"start_to_first_s\":%.3f,"
-                "\"first_to_last_s\":%.3f,\"first_to_closed_s\":%.3f,\"records_per_s\":%.0f,\"rss_mb\":%lld,\"flush\":\"%s\",\"disk_mb_s\":%.0f}\n",
-                w.workload.c_str(), w.guarantee.c_str(), w.threads, static_cast<unsigned long long>(w.records), seconds(first - start),
-                seconds(last - first), seconds(closed - first), static_cast<double>(w.records) / seconds(closed - first),
-                static_cast<long long>(peak_memory_mb()), w.flush.c_str(), disk);
+    std::printf(
+        "{\"system\":\"millrace\",\"workload\":\"%s\",\"guarantee\":\"%s\",\"threads\":%d,\"records\":%llu,\"start_to_"
+        "first_s\":%.3f,"
+        "\"first_to_last_s\":%.3f,\"first_to_closed_s\":%.3f,\"records_per_s\":%.0f,\"rss_mb\":%lld,\"flush\":\"%s\","
+        "\"disk_mb_s\":%.0f}\n",
+        w.workload.c_str(), w.guarantee.c_str(), w.threads, static_cast<unsigned long long>(w.records),
+        seconds(first - start), seconds(last - first), seconds(closed - first),
+        static_cast<double>(w.records) / seconds(closed - first), static_cast<long long>(peak_memory_mb()),
+        w.flush.c_str(), disk);
     std::fflush(stdout);
   }
   if (!w.restore) return {};
@@ -137,8 +146,8 @@ Result<> measure(const StreamsWorkload& w, LogClient& log, const std::string& ap
   const std::int64_t again = now_ns();
   Streams streams(application, topologies.build(), {config_of(w, application), state, w.dir}, real_env(), log);
   MR_TRY(streams.start());
-  std::printf("{\"system\":\"millrace\",\"workload\":\"restore-%s\",\"guarantee\":\"%s\",\"seconds\":%.3f}\n", w.workload.c_str(),
-              w.guarantee.c_str(), static_cast<double>(now_ns() - again) / 1e9);
+  std::printf("{\"system\":\"millrace\",\"workload\":\"restore-%s\",\"guarantee\":\"%s\",\"seconds\":%.3f}\n",
+              w.workload.c_str(), w.guarantee.c_str(), static_cast<double>(now_ns() - again) / 1e9);
   return streams.close();
 }
 
@@ -147,16 +156,19 @@ Result<> measure(const StreamsWorkload& w, LogClient& log, const std::string& ap
 int load_input(const StreamsWorkload& w) {
   auto log = make_log_client(real_env(), w.dir + "/data", {{"flush", "os"}});
   if (!log) return complain(log.error());
-  auto loaded = load(**log, input_topic(w), w.workload == "wordcount" ? Kind::lines : Kind::kv, w.partitions, w.records, w.keys);
+  auto loaded =
+      load(**log, input_topic(w), w.workload == "wordcount" ? Kind::lines : Kind::kv, w.partitions, w.records, w.keys);
   if (loaded && w.workload == "join") loaded = load(**log, table_topic(w), Kind::table, w.partitions, w.keys, w.keys);
   return loaded ? 0 : complain(loaded.error());
 }
 
 int run_streams(const StreamsWorkload& w) {
-  auto log = make_log_client(real_env(), w.dir + "/data", {{"flush", w.flush}, {"num.partitions", std::to_string(w.partitions)}});
+  auto log = make_log_client(real_env(), w.dir + "/data",
+                             {{"flush", w.flush}, {"num.partitions", std::to_string(w.partitions)}});
   if (!log) return complain(log.error());
   const std::string stamp = std::to_string(real_env().clock().now().ms);
-  const std::string application = "bench-" + w.workload + "-" + stamp, out = "out-" + w.workload + "-" + stamp, state = w.dir + "/state";
+  const std::string application = "bench-" + w.workload + "-" + stamp, out = "out-" + w.workload + "-" + stamp,
+                    state = w.dir + "/state";
   auto measured = measure(w, **log, application, out, state);
   auto cleaned = delete_what_it_made(**log, application, out, state);
   if (!measured) return complain(measured.error());

@@ -6,7 +6,7 @@
 namespace millrace::bench {
 
 struct StreamsWorkload {
-  std::string workload = "count";   // map | count | window | wordcount | join
+  std::string workload = "count";  // map | count | window | wordcount | join
   std::uint64_t records = 4'000'000;
   std::uint64_t keys = 100'000;
   int partitions = 4;

@@ -88,6 +88,7 @@ Result<> Broker::housekeep() {
   MR_TRY(directory_->check());
   MR_TRY(transactions_->abort_timed_out());
   MR_TRY(logs_->enforce_retention());
+  MR_TRY(logs_->compact());
   auto now = env().clock().now();
   if (now - last_checkpoint_ >= config_.checkpoint_interval) {
     MR_TRY(logs_->checkpoint());

@@ -1,5 +1,7 @@
 #include "millrace/broker/logs.h"
 
+#include "millrace/broker/log/compaction.h"
+
 namespace millrace::broker {
 namespace {
 
@@ -14,6 +16,7 @@ Result<std::unique_ptr<Logs>> Logs::open(LogDirectory& directory, const Topics& 
   std::unique_ptr<Logs> logs(new Logs(directory));
   MR_ASSIGN(logs->recovery_points_, directory.read_offsets(LogDirectory::recovery_point_file));
   MR_ASSIGN(logs->log_starts_, directory.read_offsets(LogDirectory::log_start_file));
+  MR_ASSIGN(logs->cleaned_to_, directory.read_offsets(LogDirectory::cleaner_file));
   MR_TRY(logs->remove_strays(topics));
   for (const auto& topic : topics.list()) {
     MR_ASSIGN(TopicConfig config, TopicConfig::parse(topic.configs));
@@ -87,11 +90,13 @@ Result<> Logs::create(const Topic& topic) {
     std::lock_guard lock(checkpoint_mutex_);
     std::size_t stale = 0;
     for (PartitionId p = 0; p < topic.partitions; ++p) {
-      stale += recovery_points_.erase({topic.name, p}) + log_starts_.erase({topic.name, p});
+      TopicPartition key{topic.name, p};
+      stale += recovery_points_.erase(key) + log_starts_.erase(key) + cleaned_to_.erase(key);
     }
     if (stale > 0) {
       MR_TRY(directory_.write_offsets(LogDirectory::recovery_point_file, recovery_points_, "logs.recovery_points"));
       MR_TRY(directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts"));
+      MR_TRY(directory_.write_offsets(LogDirectory::cleaner_file, cleaned_to_, "logs.cleaned"));
     }
   }
   for (PartitionId p = 0; p < topic.partitions; ++p) {
@@ -141,7 +146,7 @@ Result<> Logs::checkpoint() {
     auto& point = recovery_points_.try_emplace(log->partition(), -1).first->second;
     if (point == log->offsets().log_end_offset && !log->has_unsynced()) continue;
     auto reached = log->checkpoint();
-    if (!reached && reached.error().code() == ErrorCode::unknown_topic_or_partition) continue;  // deleted meanwhile
+    if (!reached && log->is_deleted()) continue;  // deleted meanwhile
     if (!reached) return std::move(reached).error();
     point = *reached;
     changed = true;
@@ -159,11 +164,36 @@ Result<> Logs::write_log_starts() {
   return directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts");
 }
 
+Result<int> Logs::compact() {
+  int count = 0;
+  for (const auto& log : all()) {
+    if (!log->config().compacts) continue;
+    Offset first_dirty = 0;
+    {
+      std::lock_guard lock(checkpoint_mutex_);
+      if (auto found = cleaned_to_.find(log->partition()); found != cleaned_to_.end()) first_dirty = found->second;
+    }
+    if (!wants_compaction(*log, first_dirty)) continue;
+    auto result = broker::compact(*log, first_dirty);
+    if (!result && log->is_deleted()) continue;  // deleted meanwhile
+    if (!result && result.error().code() == ErrorCode::corrupt_message) {
+      directory_.report("ERROR " + result.error().text());
+      continue;
+    }
+    if (!result) return std::move(result).error();
+    std::lock_guard lock(checkpoint_mutex_);
+    cleaned_to_[log->partition()] = result->first_dirty;
+    MR_TRY(directory_.write_offsets(LogDirectory::cleaner_file, cleaned_to_, "logs.cleaned"));
+    ++count;
+  }
+  return count;
+}
+
 Result<int> Logs::enforce_retention() {
   int removed = 0;
   for (const auto& log : all()) {
     auto count = log->enforce_retention();
-    if (!count && count.error().code() == ErrorCode::unknown_topic_or_partition) continue;
+    if (!count && log->is_deleted()) continue;
     if (!count) return std::move(count).error();
     removed += *count;
   }

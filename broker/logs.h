@@ -33,6 +33,8 @@ class Logs {
   Result<> checkpoint();
   // Removes what retention no longer keeps. Returns the number of segments.
   Result<int> enforce_retention();
+  // Compacts those compacted topics of which enough is dirty. Returns how many were.
+  Result<int> compact();
   // Notes where logs start, durably: after delete_records.
   Result<> write_log_starts();
 
@@ -43,7 +45,7 @@ class Logs {
   std::string path_of(const TopicPartition& partition) const { return directory_.path() + "/" + partition.text(); }
 
   LogDirectory& directory_;
-  LogDirectory::Offsets recovery_points_, log_starts_;  // as on disk; under checkpoint_mutex_
+  LogDirectory::Offsets recovery_points_, log_starts_, cleaned_to_;  // as on disk; under checkpoint_mutex_
   std::mutex checkpoint_mutex_;
   mutable std::shared_mutex mutex_;
   std::map<TopicPartition, std::shared_ptr<PartitionLog>> logs_;

@@ -6,8 +6,8 @@
 //   Ongoing            abort, then Empty  Ongoing  PrepareCommit    PrepareAbort
 //   PrepareCommit      (waits)            (waits)  CompleteCommit follows by itself
 //   PrepareAbort       (waits)            (waits)  CompleteAbort follows by itself
-//   CompleteCommit     Empty              Ongoing  the same answer  INVALID_TXN_STATE     (asked again, with the old epoch)
-//   CompleteAbort      Empty              Ongoing  INVALID_TXN_STATE  the same answer     (asked again, with the old epoch)
+//   CompleteCommit     Empty              Ongoing  the same answer  INVALID_TXN_STATE  (asked again with the old epoch)
+//   CompleteAbort      Empty              Ongoing  INVALID_TXN_STATE  the same answer  (asked again with the old epoch)
 //
 // The order of a commit, which is all there is to its safety:
 //   1. the data files that the transaction wrote, and those that hold markers of the one before, are synced

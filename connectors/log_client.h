@@ -1,9 +1,10 @@
 // The log client: how the runtime, the sources and the tools talk to a log, whichever it is.
 //
-// Implementations: connectors/embedded (the bundled broker, in process), connectors/simulated (embedded behind a network that
-// delays, repeats and drops), later connectors/kafka. One contract suite, tests/connectors/log_client_contract.h, runs against all.
-// Batches are Kafka's record batches (base/record_batch.h): the runtime reads and writes whole ones; send() and poll() are the
-// record-level interface that programs and tools use.
+// Implementations: connectors/embedded (the bundled broker, in process), connectors/simulated (embedded behind a
+// network that delays, repeats and drops), later connectors/kafka. One contract suite,
+// tests/connectors/log_client_contract.h, runs against all. Batches are Kafka's record batches (base/record_batch.h):
+// the runtime reads and writes whole ones; send() and poll() are the record-level interface that programs and tools
+// use.
 #pragma once
 #include <functional>
 #include <future>
@@ -33,22 +34,22 @@ using OffsetsToCommit = std::map<TopicPartition, CommittedOffset>;
 
 struct ProducerConfig {
   std::string client_id = "millrace";
-  std::string transactional_id;                 // empty: idempotent only
+  std::string transactional_id;  // empty: idempotent only
   Duration transaction_timeout = 10s;
   Duration linger = 5ms;
-  std::size_t batch_size = 16384;               // bytes, before compression
+  std::size_t batch_size = 16384;  // bytes, before compression
   Compression compression = Compression::none;
-  std::size_t buffer_memory = 32 << 20;         // send() waits when this much is unsent
+  std::size_t buffer_memory = 32 << 20;  // send() waits when this much is unsent
   Duration max_block = 60s;
   Duration delivery_timeout = 120s;
 };
 
 struct ProducerRecord {
   std::string topic;
-  std::optional<PartitionId> partition;         // none: murmur2 of the key as Java's, sticky for null keys (KIP-480)
+  std::optional<PartitionId> partition;  // none: murmur2 of the key as Java's, sticky for null keys (KIP-480)
   std::optional<Bytes> key;
   std::optional<Bytes> value;
-  std::optional<Timestamp> timestamp;           // none: now
+  std::optional<Timestamp> timestamp;  // none: now
   Headers headers;
 };
 struct RecordMetadata {
@@ -60,22 +61,26 @@ using DeliveryCallback = std::function<void(const Result<RecordMetadata>&)>;
 
 // Always idempotent (KIP-98); transactional if it has a transactional id.
 //
-// Errors of a transactional producer: PRODUCER_FENCED (another with the same id has started) is final; after any other, abort and go on.
-// Threads: send() and append() from any; transaction calls from one at a time, with no send or append beside them.
+// Errors of a transactional producer: PRODUCER_FENCED (another with the same id has started) is final; after any other,
+// abort and go on. Threads: send() and append() from any; transaction calls from one at a time, with no send or append
+// beside them.
 class Producer {
  public:
   virtual ~Producer() = default;
 
-  // Queues a record; the callback runs once, on any thread, when it is acknowledged (on disk, at flush=group) or given up. Waits for
-  // buffer memory up to max_block. Errors: MESSAGE_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TXN_STATE, REQUEST_TIMED_OUT.
+  // Queues a record; the callback runs once, on any thread, when it is acknowledged (on disk, at flush=group) or given
+  // up. Waits for buffer memory up to max_block. Errors: MESSAGE_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION,
+  // INVALID_TXN_STATE, REQUEST_TIMED_OUT.
   virtual Result<> send(ProducerRecord record, DeliveryCallback callback) = 0;
   std::future<Result<RecordMetadata>> send(ProducerRecord record);
-  // Sends what is queued and waits for all acknowledgements. Error: that of the first record that failed since the last flush.
+  // Sends what is queued and waits for all acknowledgements. Error: that of the first record that failed since the last
+  // flush.
   virtual Result<> flush() = 0;
 
-  // Appends a whole batch and returns the offset of its first record: readable by this process at once, not yet durable. `batch` is
-  // sealed with producer id, epoch, sequence and offsets here, in place; it stays the caller's and then holds the final bytes.
-  // In a transaction the partition joins it. Never mixed with send() on one partition. The runtime's way in.
+  // Appends a whole batch and returns the offset of its first record: readable by this process at once, not yet
+  // durable. `batch` is sealed with producer id, epoch, sequence and offsets here, in place; it stays the caller's and
+  // then holds the final bytes. In a transaction the partition joins it. Never mixed with send() on one partition. The
+  // runtime's way in.
   virtual Result<Offset> append(const TopicPartition& partition, RecordBatchBuilder& batch) = 0;
   // Makes what append() wrote to `partitions` durable: one group commit.
   virtual Result<> sync(const std::vector<TopicPartition>& partitions) = 0;
@@ -85,8 +90,8 @@ class Producer {
   virtual Result<> begin_transaction() = 0;
   // Adds consumed offsets to the transaction (KIP-447). They become visible with the commit.
   virtual Result<> send_offsets_to_transaction(const OffsetsToCommit& offsets, const std::string& group_id) = 0;
-  // Commits: on success everything of the transaction is durable and visible together. With an error the outcome may be unknown:
-  // init_transactions() finds out what the coordinator decided.
+  // Commits: on success everything of the transaction is durable and visible together. With an error the outcome may be
+  // unknown: init_transactions() finds out what the coordinator decided.
   virtual Result<> commit_transaction() = 0;
   virtual Result<> abort_transaction() = 0;
   virtual ProducerId producer_id() const = 0;
@@ -96,7 +101,7 @@ class Producer {
 
 struct ConsumerConfig {
   std::string client_id = "millrace";
-  std::string group_id;                         // for committed() and commit(); may be empty
+  std::string group_id;  // for committed() and commit(); may be empty
   Isolation isolation = Isolation::read_uncommitted;
   enum class OffsetReset { none, earliest, latest } auto_offset_reset = OffsetReset::latest;
   std::size_t max_poll_records = 500;
@@ -111,8 +116,9 @@ struct ConsumedRecord {
   Headers headers;
 };
 
-// What fetch() returns: whole batches, as stored, one after the other; the first may begin before the offset asked for. Control batches
-// and batches of aborted transactions are among them: skip the latter with `aborted` when reading committed.
+// What fetch() returns: whole batches, as stored, one after the other; the first may begin before the offset asked for.
+// Control batches and batches of aborted transactions are among them: skip the latter with `aborted` when reading
+// committed.
 struct FetchedBatches {
   std::shared_ptr<const Bytes> bytes;
   Offset log_start_offset = 0;
@@ -127,10 +133,10 @@ struct FetchedBatches {
 struct FetchRequest {
   TopicPartition partition;
   Offset offset = 0;
-  std::size_t max_bytes = 1 << 20;              // the first batch comes whole even if larger
+  std::size_t max_bytes = 1 << 20;  // the first batch comes whole even if larger
   Isolation isolation = Isolation::read_uncommitted;
-  // With read_committed: read past the last stable offset up to the first undecided record of any other producer. For the members of
-  // one commit group reading each other's repartition topics (embedded only; others ignore it).
+  // With read_committed: read past the last stable offset up to the first undecided record of any other producer. For
+  // the members of one commit group reading each other's repartition topics (embedded only; others ignore it).
   ProducerId own_producer_id = -1;
 };
 
@@ -143,8 +149,8 @@ class Consumer {
   virtual Result<Offset> position(const TopicPartition& partition) = 0;
   virtual void pause(const TopicPartition& partition) = 0;
   virtual void resume(const TopicPartition& partition) = 0;
-  // Records of the assigned partitions, in order per partition; waits up to `timeout` for the first. Errors: OFFSET_OUT_OF_RANGE that
-  // names the gap when auto_offset_reset is none.
+  // Records of the assigned partitions, in order per partition; waits up to `timeout` for the first. Errors:
+  // OFFSET_OUT_OF_RANGE that names the gap when auto_offset_reset is none.
   virtual Result<std::vector<ConsumedRecord>> poll(Duration timeout) = 0;
   // Commits, durably, for the group: the given offsets, or the positions.
   virtual Result<> commit(const OffsetsToCommit& offsets) = 0;
@@ -152,16 +158,17 @@ class Consumer {
   // For each partition that has one.
   virtual Result<OffsetsToCommit> committed(const std::vector<TopicPartition>& partitions) = 0;
 
-  // Batches from the one that holds `offset` on; empty at the end. Independent of assignment and positions. Never waits.
-  // Errors: OFFSET_OUT_OF_RANGE (names the range there is), UNKNOWN_TOPIC_OR_PARTITION.
+  // Batches from the one that holds `offset` on; empty at the end. Independent of assignment and positions. Never
+  // waits. Errors: OFFSET_OUT_OF_RANGE (names the range there is), UNKNOWN_TOPIC_OR_PARTITION.
   virtual Result<FetchedBatches> fetch(const FetchRequest& request) = 0;
   // The end visible at this isolation: high watermark, or last stable offset.
   virtual Result<Offset> end_offset(const TopicPartition& partition, Isolation isolation) = 0;
   virtual Result<Offset> beginning_offset(const TopicPartition& partition) = 0;
   // First offset whose timestamp is at least `timestamp`; none if there is no such record.
   virtual Result<std::optional<Offset>> offset_for_time(const TopicPartition& partition, Timestamp timestamp) = 0;
-  // Calls `callback`, from the appending thread, whenever `partition` may have more to read (an append, a decided transaction). It
-  // must be quick and must not call back. One callback a partition; empty takes it away, and waits until none runs.
+  // Calls `callback`, from the appending thread, whenever `partition` may have more to read (an append, a decided
+  // transaction). It must be quick and must not call back. One callback a partition; empty takes it away, and waits
+  // until none runs.
   virtual Result<> notify(const TopicPartition& partition, std::function<void()> callback) = 0;
   // Makes a poll() that waits return.
   virtual void wake() = 0;
@@ -172,14 +179,15 @@ class Consumer {
 struct NewTopic {
   std::string name;
   int partitions = 1;
-  std::map<std::string, std::string> configs;   // Kafka's keys: cleanup.policy, retention.ms, segment.bytes, max.message.bytes, …
+  std::map<std::string, std::string>
+      configs;  // Kafka's keys: cleanup.policy, retention.ms, segment.bytes, max.message.bytes, …
 };
 struct TopicDescription {
   std::string name;
   TopicId id;
   int partitions = 0;
-  bool internal = false;                        // __consumer_offsets, __transaction_state
-  std::map<std::string, std::string> configs;   // those that were set
+  bool internal = false;                       // __consumer_offsets, __transaction_state
+  std::map<std::string, std::string> configs;  // those that were set
 };
 struct PartitionOffsets {
   Offset log_start_offset = 0, last_stable_offset = 0, high_watermark = 0, log_end_offset = 0;
@@ -194,8 +202,8 @@ struct GroupDescription {
 class Admin {
  public:
   virtual ~Admin() = default;
-  // Durable when it returns. Errors: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG (names the
-  // nearest key).
+  // Durable when it returns. Errors: TOPIC_ALREADY_EXISTS, INVALID_TOPIC_EXCEPTION, INVALID_PARTITIONS, INVALID_CONFIG
+  // (names the nearest key).
   virtual Result<> create_topic(const NewTopic& topic) = 0;
   virtual Result<> delete_topic(const std::string& name) = 0;
   virtual Result<std::vector<TopicDescription>> list_topics() = 0;
@@ -216,7 +224,8 @@ class LogClient {
   virtual Result<std::unique_ptr<Producer>> make_producer(const ProducerConfig& config) = 0;
   virtual Result<std::unique_ptr<Consumer>> make_consumer(const ConsumerConfig& config) = 0;
   virtual Admin& admin() = 0;
-  // Whether all members of a commit group live in this process (then repartition topics are read past the last stable offset).
+  // Whether all members of a commit group live in this process (then repartition topics are read past the last stable
+  // offset).
   virtual bool is_embedded() const = 0;
 };
 

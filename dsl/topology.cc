@@ -22,22 +22,18 @@ std::vector<Topology::InternalTopic> Topology::internal_topics(const std::string
                      {"segment.bytes", "52428800"}}};
   }
   for (const StoreSpec& store : stores) {
-    if (!store.source_changelog.empty()) {
-      topics[store.source_changelog] = {
-          store.source_changelog, InternalTopic::Type::source_as_changelog, std::nullopt, {}};
-    }
-    if (store.is_global || !store.logging || !store.source_changelog.empty()) continue;
-    std::string full = application_id + "-" + store.name + "-changelog";
-    InternalTopic topic{full,
-                        InternalTopic::Type::changelog,
-                        std::nullopt,
-                        {{"cleanup.policy", "compact"}, {"message.timestamp.type", "CreateTime"}}};
+    if (store.is_global || !store.logging) continue;
+    bool is_source = !store.source_changelog.empty();
+    InternalTopic topic;
+    topic.name = is_source ? store.source_changelog : application_id + "-" + store.name + "-changelog";
+    topic.type = is_source ? InternalTopic::Type::source_as_changelog : InternalTopic::Type::changelog;
+    topic.config = {{"cleanup.policy", "compact"}, {"message.timestamp.type", "CreateTime"}};
     if (store.kind == StoreSpec::Kind::window) {
       topic.config["cleanup.policy"] = "compact,delete";
       topic.config["retention.ms"] = std::to_string((store.retention + window_changelog_additional_retention).count());
     }
     for (const auto& [key, value] : store.changelog_config) topic.config[key] = value;
-    topics[full] = std::move(topic);
+    topics[topic.name] = std::move(topic);
   }
   std::vector<InternalTopic> result;
   for (auto& [name, topic] : topics) result.push_back(std::move(topic));

@@ -56,6 +56,12 @@ struct TopicSettings {
 
 // What of the configuration decides the shape of a topology.
 struct TopologyConfig {
+  // topology.optimization: reuse.ktable.source.topics and merge.repartition.topics.
+  bool reuse_source_topics = false;
+  bool merge_repartition_topics = false;
+  // ensure.explicit.internal.resource.naming: a store or repartition topic without a name of the user's is a
+  // TopologyError.
+  bool require_names = false;
   bool in_memory_stores = false;  // dsl.store.suppliers.class: for stores that say nothing of their own
   bool record_cache =
       true;  // false where statestore.cache.max.bytes is 0: no store holds updates back, as Kafka rewrites it

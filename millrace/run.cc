@@ -8,11 +8,11 @@
 #include <filesystem>
 
 #include "millrace/base/env_real.h"
-#include "millrace/connectors/csv_source.h"
 #include "millrace/client_factory.h"
-#include "millrace/signals.h"
+#include "millrace/connectors/csv_source.h"
 #include "millrace/runtime/streams.h"
 #include "millrace/runtime/streams_config.h"
+#include "millrace/signals.h"
 
 namespace millrace {
 
@@ -43,7 +43,8 @@ Result<ConfigValues> config_values(const RunOptions& options, const CommandLine&
   }
   for (const std::string& pair : line.config) {
     const auto equals = pair.find('=');
-    if (equals == std::string::npos) return Error(ErrorCode::invalid_config, "--config " + pair + ": write it as key=value");
+    if (equals == std::string::npos)
+      return Error(ErrorCode::invalid_config, "--config " + pair + ": write it as key=value");
     values[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   return values;
@@ -70,7 +71,8 @@ class Progress {
   std::int64_t shown_ = 0;
 };
 
-Result<bool> ingest(const Sources& sources, const std::string& application_id, int default_partitions, LogClient& log, Progress& progress) {
+Result<bool> ingest(const Sources& sources, const std::string& application_id, int default_partitions, LogClient& log,
+                    Progress& progress) {
   for (const Sources::Csv& csv : sources.files()) {
     NewTopic topic = csv.topic;
     if (topic.partitions == 0) topic.partitions = default_partitions;
@@ -92,7 +94,8 @@ Result<bool> ingest(const Sources& sources, const std::string& application_id, i
   return true;
 }
 
-Result<> run_topology(std::string_view name, const TopologyFunction& topology, const RunOptions& options, const CommandLine& line) {
+Result<> run_topology(std::string_view name, const TopologyFunction& topology, const RunOptions& options,
+                      const CommandLine& line) {
   MR_ASSIGN(ConfigValues values, config_values(options, line));
   values.try_emplace("application.id", std::string(name));
   const Config config = streams_config(values);
@@ -111,10 +114,12 @@ Result<> run_topology(std::string_view name, const TopologyFunction& topology, c
   if (options.sources) {
     Sources sources;
     options.sources(sources);
-    MR_ASSIGN(bool whole, ingest(sources, config.string("application.id"), static_cast<int>(config.integer("num.partitions")), *log, progress));
+    MR_ASSIGN(bool whole, ingest(sources, config.string("application.id"),
+                                 static_cast<int>(config.integer("num.partitions")), *log, progress));
     if (!whole) return {};
   }
-  Streams streams(std::string(name), std::move(built), {values, line.data_dir + "/state", line.data_dir}, real_env(), *log);
+  Streams streams(std::string(name), std::move(built), {values, line.data_dir + "/state", line.data_dir}, real_env(),
+                  *log);
   MR_TRY(streams.start());
   SignalWatch watch([&] { streams.stop_waiting(); });
   auto ran = line.until_end_of_input || options.until_end_of_input
@@ -128,11 +133,14 @@ Result<> run_topology(std::string_view name, const TopologyFunction& topology, c
 }  // namespace
 
 int run(std::string_view name, const TopologyFunction& topology, int argc, char** argv, const RunOptions& options) {
-  CLI::App app{"A Millrace topology. It keeps topics and state in --data-dir and needs nothing else.", std::string(name)};
+  CLI::App app{"A Millrace topology. It keeps topics and state in --data-dir and needs nothing else.",
+               std::string(name)};
   CommandLine line;
   line.data_dir = "millrace-data";
-  app.add_option("--data-dir", line.data_dir, "where topics and state are kept; made if missing")->capture_default_str();
-  app.add_option("--config", line.config, "key=value, a key of Kafka Streams (docs/configuration.md); repeatable")->allow_extra_args(false);
+  app.add_option("--data-dir", line.data_dir, "where topics and state are kept; made if missing")
+      ->capture_default_str();
+  app.add_option("--config", line.config, "key=value, a key of Kafka Streams (docs/configuration.md); repeatable")
+      ->allow_extra_args(false);
   app.add_option("--config-file", line.config_file, "a .properties file of such keys; --config goes over it");
   app.add_flag("--describe", line.describe, "print the topology as Kafka Streams does, and exit");
   app.add_flag("--until-end-of-input", line.until_end_of_input, "process what is there, commit, exit");

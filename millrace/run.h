@@ -2,8 +2,8 @@
 //
 //   int main(int argc, char** argv) { return millrace::run("word-count", word_count, argc, argv); }
 //
-// gives it --data-dir, --config key=value (repeatable), --config-file, --describe, --until-end-of-input, --help. Ctrl-C and SIGTERM finish the
-// records in hand, commit and exit 0. Exit codes: 0 done, 1 it failed, 2 wrong usage.
+// gives it --data-dir, --config key=value (repeatable), --config-file, --describe, --until-end-of-input, --help. Ctrl-C
+// and SIGTERM finish the records in hand, commit and exit 0. Exit codes: 0 done, 1 it failed, 2 wrong usage.
 #pragma once
 #include <concepts>
 #include <map>
@@ -19,7 +19,8 @@
 
 namespace millrace {
 
-// One more option of the program: `name` as on the command line ("--input"), required unless *into already holds something.
+// One more option of the program: `name` as on the command line ("--input"), required unless *into already holds
+// something.
 struct ProgramArgument {
   std::string name, help;
   std::string* into = nullptr;
@@ -45,7 +46,8 @@ class SourcesFunction {
   SourcesFunction() = default;
   template <std::invocable<Sources&> F>
   SourcesFunction(F f)
-      : closure_(std::make_shared<F>(std::move(f))), call_([](const void* c, Sources& s) { (*static_cast<const F*>(c))(s); }) {}
+      : closure_(std::make_shared<F>(std::move(f))),
+        call_([](const void* c, Sources& s) { (*static_cast<const F*>(c))(s); }) {}
   explicit operator bool() const { return call_ != nullptr; }
   void operator()(Sources& sources) const { call_(closure_.get(), sources); }
 
@@ -64,7 +66,8 @@ struct RunOptions {
   bool until_end_of_input = false;
 };
 
-// Runs the program `name` (its application id, unless configured). Never throws: errors are printed to stderr, with what to do.
+// Runs the program `name` (its application id, unless configured). Never throws: errors are printed to stderr, with
+// what to do.
 int run(std::string_view name, const TopologyFunction& topology, int argc, char** argv, const RunOptions& options = {});
 
 }  // namespace millrace

@@ -6,8 +6,8 @@
 #include <optional>
 #include <string>
 
-#include "millrace/dsl/serde.h"
 #include "millrace/client_factory.h"
+#include "millrace/dsl/serde.h"
 #include "millrace/millrace.h"
 #include "millrace/runtime/streams.h"
 

@@ -38,7 +38,8 @@ class Tail {
 };
 
 // The rows of `pieces`; position.next_offset is set, the rest of it is the caller's. Error: CORRUPT_MESSAGE.
-inline Result<CheckpointRows> rows_of(const StoreSpec& spec, const std::vector<Tail::Piece>& pieces, Timestamp& observed) {
+inline Result<CheckpointRows> rows_of(const StoreSpec& spec, const std::vector<Tail::Piece>& pieces,
+                                      Timestamp& observed) {
   std::vector<BytesView> views;
   for (const auto& p : pieces) views.push_back(*p.batches);
   auto rows = rows_of(spec, views, observed);

@@ -18,7 +18,8 @@ void CommittedBatches::add(FetchedBatches batches) {
   while (bytes.size() - at >= batch_header_size) {
     const std::size_t size = RecordBatchView::size_at(bytes.substr(at));
     if (size == 0 || size > bytes.size() - at) break;
-    end_ = std::max(end_, from_big_endian<std::int64_t>(bytes.data() + at) + from_big_endian<std::int32_t>(bytes.data() + at + 23) + 1);
+    end_ = std::max(end_, from_big_endian<std::int64_t>(bytes.data() + at) +
+                              from_big_endian<std::int32_t>(bytes.data() + at + 23) + 1);
     at += size;
   }
   if (at) waiting_.push_back(std::move(batches));
@@ -47,7 +48,8 @@ Result<bool> CommittedBatches::next(Offset& passed) {
       aborted_.clear();
       for (const auto& a : fetched.aborted)
         if (!aborting_.contains(a.producer_id) || a.first_offset >= passed) aborted_.push_back(a);
-      std::sort(aborted_.begin(), aborted_.end(), [](const auto& a, const auto& b) { return a.first_offset < b.first_offset; });
+      std::sort(aborted_.begin(), aborted_.end(),
+                [](const auto& a, const auto& b) { return a.first_offset < b.first_offset; });
     }
     BytesView rest = BytesView(*bytes_).substr(at_);
     const std::size_t size = RecordBatchView::size_at(rest);
@@ -57,7 +59,8 @@ Result<bool> CommittedBatches::next(Offset& passed) {
     }
     MR_ASSIGN(RecordBatchView batch, RecordBatchView::parse(rest));
     if (!batch.crc_matches())
-      return Error(ErrorCode::corrupt_message, "the batch at offset " + std::to_string(batch.base_offset()) + " does not match its CRC");
+      return Error(ErrorCode::corrupt_message,
+                   "the batch at offset " + std::to_string(batch.base_offset()) + " does not match its CRC");
     at_ += size;
     if (batch.last_offset() < passed) continue;
     if (is_left_out(batch)) {

@@ -14,8 +14,8 @@ class CommittedBatches {
  public:
   // Adds what a fetch returned. The fetches of one partition are added in order; a batch may come twice at their seams.
   void add(FetchedBatches batches);
-  // Moves to the next batch that counts: its last offset is at least `from`. False when there is none left. `passed` is moved past all that
-  // was left out. Errors: CORRUPT_MESSAGE (lengths, CRC) with the offset.
+  // Moves to the next batch that counts: its last offset is at least `from`. False when there is none left. `passed` is
+  // moved past all that was left out. Errors: CORRUPT_MESSAGE (lengths, CRC) with the offset.
   Result<bool> next(Offset& passed);
   // The batch that next() found; valid until next() is called again.
   const RecordBatchView& batch() const { return batch_; }

@@ -5,8 +5,9 @@
 
 namespace millrace {
 
-Committer::Committer(Env& env, Executor& io, Producer& producer, Consumer& consumer, Admin& admin, CommitterSettings settings,
-                     std::vector<Member>& members, std::function<void(std::string)> on_failure)
+Committer::Committer(Env& env, Executor& io, Producer& producer, Consumer& consumer, Admin& admin,
+                     CommitterSettings settings, std::vector<Member>& members,
+                     std::function<void(std::string)> on_failure)
     : env_(env),
       io_(io),
       producer_(producer),
@@ -111,7 +112,9 @@ void Committer::purge(const OffsetsToCommit& offsets) {
   for (const auto& [partition, offset] : offsets) {
     if (!settings_.repartition_topics.contains(partition.topic) || offset.offset == 0) continue;
     auto purged = admin_.delete_records(partition, offset.offset);
-    if (!purged) log_warn("a repartition topic could not be purged", {{"partition", partition.text()}, {"why", purged.error().text()}});
+    if (!purged)
+      log_warn("a repartition topic could not be purged",
+               {{"partition", partition.text()}, {"why", purged.error().text()}});
   }
 }
 
@@ -145,7 +148,8 @@ void Committer::finish(const Result<bool>& result) {
 Result<bool> Committer::commit_and_wait() {
   std::int64_t until = 0;
   {
-    // The commit under way may have begun before what the caller wants committed: one that begins from now on must finish.
+    // The commit under way may have begun before what the caller wants committed: one that begins from now on must
+    // finish.
     std::lock_guard lock(mutex_);
     until = finished_ + (running_ ? 2 : 1);
   }

@@ -1,13 +1,18 @@
-// Committer: a commit group: its tasks commit as one, in one transaction of one producer. Embedded, the group is the process.
+// Committer: a commit group: its tasks commit as one, in one transaction of one producer. Embedded, the group is the
+// process.
 //
-//   1. cut       every task, at its next record boundary, flushes its record caches, appends its batches and gives its input offsets; from
+//   1. cut       every task, at its next record boundary, flushes its record caches, appends its batches and gives its
+//   input offsets; from
 //                here on it works for the next transaction, whose batches stay in memory
-//   2. decide    exactly once: the offsets join the transaction, the data is synced, the coordinator's decision is one synced record;
+//   2. decide    exactly once: the offsets join the transaction, the data is synced, the coordinator's decision is one
+//   synced record;
 //                at least once: the outputs are synced, then the offsets are committed
-//   3. release   tasks append what they held back; the changelog batches of the transaction join the tails, from which checkpoints are made
+//   3. release   tasks append what they held back; the changelog batches of the transaction join the tails, from which
+//   checkpoints are made
 //
-// No task waits for another: one that sleeps in a lambda delays the decision, and the others run on until their held batches are full.
-// What a task reads from a repartition topic is at most of the transaction it will commit in, because batches of the next one are held back.
+// No task waits for another: one that sleeps in a lambda delays the decision, and the others run on until their held
+// batches are full. What a task reads from a repartition topic is at most of the transaction it will commit in, because
+// batches of the next one are held back.
 #pragma once
 #include <atomic>
 #include <condition_variable>
@@ -26,13 +31,13 @@ namespace millrace {
 // One task of the group with what a checkpoint of it needs.
 struct Member {
   TaskRunner* runner = nullptr;
-  TaskDatabase* database = nullptr;     // null: all its stores are in memory
+  TaskDatabase* database = nullptr;  // null: all its stores are in memory
   struct StoreTail {
-    std::size_t store = 0;              // in Task::stores()
-    std::size_t row = 0;                // in the database
-    int topic = 0;                      // in the collector
+    std::size_t store = 0;  // in Task::stores()
+    std::size_t row = 0;    // in the database
+    int topic = 0;          // in the collector
     TopicId topic_id;
-    std::int64_t sequence_base = 0;     // of the store's log when the collector began to count
+    std::int64_t sequence_base = 0;  // of the store's log when the collector began to count
     Timestamp observed{-1};
     Tail tail;
   };
@@ -56,7 +61,8 @@ class Committer {
 
   // Commits every interval from now on.
   void start();
-  // Commits once and waits for it. Returns whether anything was committed. Error: the log's; the group has then stopped.
+  // Commits once and waits for it. Returns whether anything was committed. Error: the log's; the group has then
+  // stopped.
   Result<bool> commit_and_wait();
   // Asks for a commit now instead of at the end of the interval. Threads: any.
   void commit_soon();
@@ -91,8 +97,8 @@ class Committer {
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  bool running_ = false;      // a commit is under way
-  bool wanted_ = false;       // another one was asked for meanwhile
+  bool running_ = false;  // a commit is under way
+  bool wanted_ = false;   // another one was asked for meanwhile
   bool stopped_ = false;
   std::size_t waiting_for_ = 0;
   std::int64_t finished_ = 0;
@@ -100,7 +106,7 @@ class Committer {
   std::optional<Error> failure_;
   bool last_committed_ = false;
   std::atomic<std::int64_t> commits_{0};
-  std::mutex checkpoint_mutex_;   // tails, and one checkpoint at a time
+  std::mutex checkpoint_mutex_;  // tails, and one checkpoint at a time
   std::atomic<bool> checkpointing_{false};
   std::int64_t checkpointed_at_ = 0;
 };

@@ -10,7 +10,11 @@ constexpr std::size_t fetch_bytes_max = 512 << 10;
 
 GlobalTask::GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& scheduler, std::shared_mutex& lock,
                        std::function<void(std::string)> on_failure)
-    : topology_(topology), consumer_(consumer), scheduler_(scheduler), lock_(lock), on_failure_(std::move(on_failure)) {}
+    : topology_(topology),
+      consumer_(consumer),
+      scheduler_(scheduler),
+      lock_(lock),
+      on_failure_(std::move(on_failure)) {}
 
 Result<> GlobalTask::load(Admin& admin) {
   for (const TopologyNode& node : topology_.nodes) {
@@ -53,7 +57,8 @@ Result<bool> GlobalTask::apply_next(Input& input) {
     while (reader.next(record)) {
       if (record.offset < input.passed || !record.has_key()) continue;
       auto applied = input.store->apply(record.key, record.value, record.timestamp, input.partition.topic);
-      if (!applied) return std::move(applied).error().in(input.partition.text() + ", offset " + std::to_string(record.offset));
+      if (!applied)
+        return std::move(applied).error().in(input.partition.text() + ", offset " + std::to_string(record.offset));
     }
     MR_TRY(reader.status());
     input.passed = input.batches.batch().last_offset() + 1;

@@ -1,4 +1,5 @@
-// GlobalTask: fills the stores of global tables: to the end of their topics before any task runs, then as records arrive.
+// GlobalTask: fills the stores of global tables: to the end of their topics before any task runs, then as records
+// arrive.
 #pragma once
 #include <functional>
 #include <map>
@@ -20,7 +21,8 @@ class GlobalTask final : public Runnable {
   // Batches are applied under `lock`, which tasks hold shared for a slice. All arguments outlive the task.
   GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& scheduler, std::shared_mutex& lock,
              std::function<void(std::string)> on_failure);
-  // Makes the stores and loads them. Errors: a missing topic, a value that does not deserialise (topic, partition, offset).
+  // Makes the stores and loads them. Errors: a missing topic, a value that does not deserialise (topic, partition,
+  // offset).
   Result<> load(Admin& admin);
   // From now on records are applied as they arrive.
   Result<> follow();

@@ -1,6 +1,8 @@
-// What Kafka Streams keeps beside a committed offset: the partition time, so that stream time survives a restart and a move to or from Java.
+// What Kafka Streams keeps beside a committed offset: the partition time, so that stream time survives a restart and a
+// move to or from Java.
 //
-//   base64 of: version i8 = 2 | partition time i64 | (count i32 | count × (length i32 | name | value i64), only if there are any)
+//   base64 of: version i8 = 2 | partition time i64 | (count i32 | count × (length i32 | name | value i64), only if
+//   there are any)
 #pragma once
 #include <map>
 #include <string>

@@ -1,7 +1,7 @@
 // PartitionGroup: which of a task's inputs gives the next record: the one whose head is oldest.
 //
-// Kafka Streams' PartitionGroup. On equal timestamps Java's PriorityQueue decides, so its heap is reproduced: the order in which equal
-// elements leave depends on how they went in.
+// Kafka Streams' PartitionGroup. On equal timestamps Java's PriorityQueue decides, so its heap is reproduced: the order
+// in which equal elements leave depends on how they went in.
 #pragma once
 #include <memory>
 #include <vector>

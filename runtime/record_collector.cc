@@ -37,7 +37,8 @@ int RecordCollector::topic(const std::string& topic) {
   return static_cast<int>(topics_.size() - 1);
 }
 
-void RecordCollector::send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value, const Headers* headers) {
+void RecordCollector::send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value,
+                           const Headers* headers) {
   Topic& t = topics_[static_cast<std::size_t>(topic)];
   if (partition < 0) partition = t.sticky;
   auto& open = t.open[static_cast<std::size_t>(partition)];
@@ -55,7 +56,8 @@ void RecordCollector::close_batch(int topic, PartitionId partition) {
   Topic& t = topics_[static_cast<std::size_t>(topic)];
   auto open = std::move(t.open[static_cast<std::size_t>(partition)]);
   if (!open || open->empty()) return;
-  if (partition == t.sticky) t.sticky = (t.sticky + 1) % t.target.partitions;  // null keys: another partition with every batch
+  if (partition == t.sticky)
+    t.sticky = (t.sticky + 1) % t.target.partitions;  // null keys: another partition with every batch
   if (holding_) {
     held_bytes_ += open->size();
     held_.push_back({topic, partition, std::move(*open), t.records});
@@ -65,8 +67,7 @@ void RecordCollector::close_batch(int topic, PartitionId partition) {
   pool_.give_back(std::move(*open));
 }
 
-void RecordCollector::append(int topic, PartitionId partition, RecordBatchBuilder& batch,
-                             std::int64_t records) {
+void RecordCollector::append(int topic, PartitionId partition, RecordBatchBuilder& batch, std::int64_t records) {
   Topic& t = topics_[static_cast<std::size_t>(topic)];
   const TopicPartition& to = t.partitions[static_cast<std::size_t>(partition)];
   auto base = producer_.append(to, batch);

@@ -1,7 +1,9 @@
-// RecordCollector: a task's output batches: open ones while it runs, appended at the end of its slice, held back while a commit is under way.
+// RecordCollector: a task's output batches: open ones while it runs, appended at the end of its slice, held back while
+// a commit is under way.
 //
-// Nothing here is done per record but encoding it. Buffers come from a pool that all tasks share, so that a task that rests holds none.
-// Between a task's cut and the decision of the transaction, its further batches stay in memory: they belong to the next transaction.
+// Nothing here is done per record but encoding it. Buffers come from a pool that all tasks share, so that a task that
+// rests holds none. Between a task's cut and the decision of the transaction, its further batches stay in memory: they
+// belong to the next transaction.
 #pragma once
 #include <memory>
 #include <mutex>
@@ -35,18 +37,21 @@ class RecordCollector final : public TaskOutput {
   // A changelog batch that was appended.
   struct Logged {
     int topic = 0;
-    Tail::Piece piece;   // last_sequence counts this collector's records to that topic
+    Tail::Piece piece;  // last_sequence counts this collector's records to that topic
   };
 
-  RecordCollector(Producer& producer, Admin& admin, BuilderPool& pool) : producer_(producer), admin_(admin), pool_(pool) {}
+  RecordCollector(Producer& producer, Admin& admin, BuilderPool& pool)
+      : producer_(producer), admin_(admin), pool_(pool) {}
 
   int topic(const std::string& topic) override;
   int partition_count(int topic) override { return topics_[static_cast<std::size_t>(topic)].target.partitions; }
-  void send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value, const Headers* headers) override;
+  void send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value,
+            const Headers* headers) override;
   // Batches of `topic` are kept after the append: it is a changelog.
   void keep(int topic) { topics_[static_cast<std::size_t>(topic)].keep = true; }
 
-  // Appends all open batches (or sets them aside, while holding). At the end of a slice. Throws StreamsError where the log fails.
+  // Appends all open batches (or sets them aside, while holding). At the end of a slice. Throws StreamsError where the
+  // log fails.
   void append_all();
   // From now on batches are set aside. release() appends them.
   void hold() { holding_ = true; }

@@ -6,8 +6,8 @@
 
 namespace millrace {
 
-RecordQueue::RecordQueue(const TopologyNode& source, std::string topic, PartitionId partition, OnError on_deserialization_error,
-                         TaskCounters& counters)
+RecordQueue::RecordQueue(const TopologyNode& source, std::string topic, PartitionId partition,
+                         OnError on_deserialization_error, TaskCounters& counters)
     : source_(source),
       partition_{std::move(topic), partition},
       on_error_(on_deserialization_error),
@@ -55,14 +55,17 @@ void RecordQueue::refuse(const RecordView& record, const std::string& why) {
                      ". Set deserialization.exception.handler to continue, to skip and count such records");
 }
 
-Result<const void*> RecordQueue::object(AnyValue& into, const AnySerde& serde, BytesView bytes, bool is_key, bool nullable) {
+Result<const void*> RecordQueue::object(AnyValue& into, const AnySerde& serde, BytesView bytes, bool is_key,
+                                        bool nullable) {
   if (!bytes.data()) {
     if (nullable) return nullptr;
-    return Error(std::string(is_key ? "the key is null, but the topic's key type holds none: declare Topic<std::optional<K>, V>"
-                                    : "the value is null, but the topic's value type holds none: declare Topic<K, std::optional<V>>"));
+    return Error(std::string(
+        is_key ? "the key is null, but the topic's key type holds none: declare Topic<std::optional<K>, V>"
+               : "the value is null, but the topic's value type holds none: declare Topic<K, std::optional<V>>"));
   }
   auto read = into.read(serde, bytes, {partition_.topic, is_key, head_.headers});
-  if (!read) return Error(std::string(is_key ? "the key" : "the value") + " does not deserialise: " + read.error().message());
+  if (!read)
+    return Error(std::string(is_key ? "the key" : "the value") + " does not deserialise: " + read.error().message());
   return into.get();
 }
 
@@ -90,8 +93,8 @@ bool RecordQueue::take(const RecordView& record) {
                                           *static_cast<Timestamp*>(to) = *static_cast<const Timestamp*>(r.value);
                                         }});
     } catch (const std::exception& e) {
-      throw StreamsError("topic " + partition_.topic + ", partition " + std::to_string(partition_.partition) + ", offset " +
-                         std::to_string(record.offset) + ": the timestamp extractor failed: " + e.what());
+      throw StreamsError("topic " + partition_.topic + ", partition " + std::to_string(partition_.partition) +
+                         ", offset " + std::to_string(record.offset) + ": the timestamp extractor failed: " + e.what());
     }
     head_.timestamp = extracted;
   }

@@ -1,7 +1,8 @@
 // RecordQueue: one input partition of a task: batches in, deserialised records out, one at a time.
 //
-// Kafka Streams' RecordQueue: the head record is deserialised and has its timestamp as soon as it is the head. Aborted transactions and
-// markers are skipped here. What cannot be deserialised, or has a negative timestamp, goes to its handler or is dropped and counted.
+// Kafka Streams' RecordQueue: the head record is deserialised and has its timestamp as soon as it is the head. Aborted
+// transactions and markers are skipped here. What cannot be deserialised, or has a negative timestamp, goes to its
+// handler or is dropped and counted.
 #pragma once
 #include <cstdint>
 #include <optional>
@@ -26,11 +27,13 @@ struct TaskCounters {
 class RecordQueue {
  public:
   // `source` outlives the queue. `topic` is the name in the log.
-  RecordQueue(const TopologyNode& source, std::string topic, PartitionId partition, OnError on_deserialization_error, TaskCounters& counters);
+  RecordQueue(const TopologyNode& source, std::string topic, PartitionId partition, OnError on_deserialization_error,
+              TaskCounters& counters);
 
   // Adds whole batches, fetched from fetch_offset() on.
   void add(FetchedBatches batches) { batches_.add(std::move(batches)); }
-  // Whether there is a head record; looks for one if there is none yet. Throws StreamsError where the handler says fail.
+  // Whether there is a head record; looks for one if there is none yet. Throws StreamsError where the handler says
+  // fail.
   bool has_head() { return live_ || advance(); }
   // Takes the head away.
   void pop() {

@@ -7,19 +7,20 @@ namespace millrace {
 
 namespace {
 constexpr std::size_t fetch_bytes_max = 1 << 20;
-constexpr std::size_t tail_bytes_max = 16 << 20;   // more than this goes to the checkpoint at once
+constexpr std::size_t tail_bytes_max = 16 << 20;  // more than this goes to the checkpoint at once
 constexpr std::int64_t default_delete_retention_ms = 86'400'000;
 constexpr std::int64_t hour_ms = 3'600'000;
 }  // namespace
 
-Result<Offset> Restorer::start_of(const TopicPartition& changelog, const TopicDescription& topic, TaskDatabase* database,
-                                  std::size_t row_index, Restored& result) {
+Result<Offset> Restorer::start_of(const TopicPartition& changelog, const TopicDescription& topic,
+                                  TaskDatabase* database, std::size_t row_index, Restored& result) {
   MR_ASSIGN(PartitionOffsets log, admin_.describe_partition(changelog));
   if (!database) return log.log_start_offset;
   auto position = database->position(row_index);
   if (!position) return log.log_start_offset;
   std::int64_t trusted_ms = default_delete_retention_ms;
-  if (auto set = topic.configs.find("delete.retention.ms"); set != topic.configs.end()) trusted_ms = std::stoll(set->second);
+  if (auto set = topic.configs.find("delete.retention.ms"); set != topic.configs.end())
+    trusted_ms = std::stoll(set->second);
   const std::int64_t age_ms = env_.clock().now().ms - position->written.ms;
   if (position->topic != topic.id) {
     result.from_start = "the changelog is another topic of the same name";
@@ -45,13 +46,15 @@ Result<> Restorer::apply(const Task::Store& store, const std::vector<Tail::Piece
     MR_ASSIGN(RecordBatchView batch, RecordBatchView::parse(*piece.batches));
     RecordReader reader(batch, scratch);
     RecordView record;
-    while (reader.next(record)) MR_TRY(store.core->restore(record.key, record.value, record.has_value(), record.timestamp));
+    while (reader.next(record))
+      MR_TRY(store.core->restore(record.key, record.value, record.has_value(), record.timestamp));
     MR_TRY(reader.status());
   }
   return {};
 }
 
-Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index) {
+Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDatabase* database,
+                                   std::size_t row_index) {
   Restored result;
   if (store.changelog_topic.empty()) {
     if (database && database->position(row_index)) MR_TRY(database->clear(row_index));

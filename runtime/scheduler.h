@@ -1,7 +1,7 @@
 // Scheduler: runs ready tasks on an executor, each by one worker at a time, tasks further down the graph first.
 //
-// A task that has something to do is woken; whichever worker is free runs it for one slice. There is no polling thread and no hand-off:
-// a wake-up of a running task only makes it run once more.
+// A task that has something to do is woken; whichever worker is free runs it for one slice. There is no polling thread
+// and no hand-off: a wake-up of a running task only makes it run once more.
 #pragma once
 #include <atomic>
 #include <mutex>

@@ -18,7 +18,8 @@ Json described(const std::string& application_id, const Topology& topology) {
       for (const std::string& name : node.stores)
         if (name == s.name) sub_topology = node.sub_topology;
     const bool window = s.kind == StoreSpec::Kind::window;
-    stores[s.name] = (window ? "window store, retention " + std::to_string(s.retention.count()) + " ms" : std::string("key-value store")) +
+    stores[s.name] = (window ? "window store, retention " + std::to_string(s.retention.count()) + " ms"
+                             : std::string("key-value store")) +
                      " of sub-topology " + std::to_string(sub_topology);
   }
   return {{"format", format}, {"application.id", application_id}, {"stores", stores}};
@@ -35,7 +36,8 @@ std::string difference(const Json& was, const Json& is) {
 
 }  // namespace
 
-Result<std::unique_ptr<StateDirectory>> StateDirectory::open(Env& env, const std::string& state_dir, const std::string& application_id,
+Result<std::unique_ptr<StateDirectory>> StateDirectory::open(Env& env, const std::string& state_dir,
+                                                             const std::string& application_id,
                                                              const Topology& topology) {
   const std::string path = state_dir + "/" + application_id;
   const std::string file = path + "/millrace-state.json";
@@ -50,16 +52,20 @@ Result<std::unique_ptr<StateDirectory>> StateDirectory::open(Env& env, const std
   const Json was = Json::parse(content, nullptr, false);
   if (was.is_discarded() || !was.contains("format") || !was["format"].is_number_integer() || !was.contains("stores") ||
       !was["stores"].is_object() || !was.contains("application.id"))
-    return Error(ErrorCode::corrupt_message, file + " is damaged. Delete " + path + ": the state comes back from the changelogs");
+    return Error(ErrorCode::corrupt_message,
+                 file + " is damaged. Delete " + path + ": the state comes back from the changelogs");
   if (was["format"].get<int>() > format)
-    return Error(ErrorCode::unsupported_version, path + " has format " + was["format"].dump() + ", written by a newer Millrace; this one knows " +
+    return Error(ErrorCode::unsupported_version, path + " has format " + was["format"].dump() +
+                                                     ", written by a newer Millrace; this one knows " +
                                                      std::to_string(format));
   if (was["application.id"] != application_id)
-    return Error(ErrorCode::invalid_config, path + " belongs to application " + was["application.id"].dump() + ", not " + application_id);
+    return Error(ErrorCode::invalid_config,
+                 path + " belongs to application " + was["application.id"].dump() + ", not " + application_id);
   if (was["stores"] != now["stores"])
-    return Error(ErrorCode::invalid_config, path + " was written by another topology of this application id:" +
-                                                difference(was["stores"], now["stores"]) +
-                                                "\nUse another application id, or delete the directory (its state comes back from the changelogs)");
+    return Error(
+        ErrorCode::invalid_config,
+        path + " was written by another topology of this application id:" + difference(was["stores"], now["stores"]) +
+            "\nUse another application id, or delete the directory (its state comes back from the changelogs)");
   return std::unique_ptr<StateDirectory>(new StateDirectory(path, std::move(lock)));
 }
 

@@ -13,10 +13,11 @@ namespace millrace {
 
 class StateDirectory {
  public:
-  // Opens or makes it, and locks it. Errors: KAFKA_STORAGE_ERROR (held by another process: which one), UNSUPPORTED_VERSION (written by a newer
-  // Millrace), INVALID_CONFIG (of another application id, or of a topology with other stores: prints the difference).
-  static Result<std::unique_ptr<StateDirectory>> open(Env& env, const std::string& state_dir, const std::string& application_id,
-                                                      const Topology& topology);
+  // Opens or makes it, and locks it. Errors: KAFKA_STORAGE_ERROR (held by another process: which one),
+  // UNSUPPORTED_VERSION (written by a newer Millrace), INVALID_CONFIG (of another application id, or of a topology with
+  // other stores: prints the difference).
+  static Result<std::unique_ptr<StateDirectory>> open(Env& env, const std::string& state_dir,
+                                                      const std::string& application_id, const Topology& topology);
   std::string task_path(const std::string& task) const { return path_ + "/" + task; }
 
  private:

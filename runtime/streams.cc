@@ -8,8 +8,8 @@
 #include <shared_mutex>
 
 #include "millrace/base/log.h"
-#include "millrace/base/parallel.h"
 #include "millrace/base/murmur2.h"
+#include "millrace/base/parallel.h"
 #include "millrace/runtime/committer.h"
 #include "millrace/runtime/global_task.h"
 #include "millrace/runtime/offset_metadata.h"
@@ -22,11 +22,16 @@ namespace millrace {
 
 std::string_view name_of(StreamsState state) {
   switch (state) {
-    case StreamsState::created: return "CREATED";
-    case StreamsState::running: return "RUNNING";
-    case StreamsState::pending_shutdown: return "PENDING_SHUTDOWN";
-    case StreamsState::not_running: return "NOT_RUNNING";
-    case StreamsState::error: return "ERROR";
+    case StreamsState::created:
+      return "CREATED";
+    case StreamsState::running:
+      return "RUNNING";
+    case StreamsState::pending_shutdown:
+      return "PENDING_SHUTDOWN";
+    case StreamsState::not_running:
+      return "NOT_RUNNING";
+    case StreamsState::error:
+      return "ERROR";
   }
   return "UNKNOWN";
 }
@@ -43,7 +48,11 @@ ConfigValues with_name(ConfigValues values, const std::string& name) {
 
 struct Streams::Content {
   Content(std::string name, Topology t, const StreamsOptions& o, Env& e, LogClient& l)
-      : options(o), topology(std::move(t)), env(e), log(l), config(streams_config(with_name(o.config, name))),
+      : options(o),
+        topology(std::move(t)),
+        env(e),
+        log(l),
+        config(streams_config(with_name(o.config, name))),
         application_id(config.string("application.id")) {}
 
   const StreamsOptions options;
@@ -64,12 +73,12 @@ struct Streams::Content {
   std::shared_mutex global_lock;
   RunnerEnvironment environment;
   std::unique_ptr<GlobalTask> global;
-  std::map<TaskId, std::vector<std::string>> stored;   // names of the stores that each task keeps on disk
+  std::map<TaskId, std::vector<std::string>> stored;  // names of the stores that each task keeps on disk
   std::map<TaskId, std::unique_ptr<TaskDatabase>> databases;
   std::vector<std::unique_ptr<TaskRunner>> runners;
   std::vector<Member> members;
   std::unique_ptr<Committer> committer;
-  std::vector<std::pair<TopicPartition, Offset>> ends;   // of the source topics, when it started
+  std::vector<std::pair<TopicPartition, Offset>> ends;  // of the source topics, when it started
 
   mutable std::mutex mutex;
   std::condition_variable changed;
@@ -158,7 +167,8 @@ Result<> Streams::start() {
   c.environment.on_cut = [&c](TaskRunner&) { c.committer->on_cut(); };
   c.environment.on_failure = [&c](TaskRunner&, const std::string& why) { c.fail(why); };
   c.environment.on_full_tail = [&c] { c.committer->commit_soon(); };
-  c.global = std::make_unique<GlobalTask>(c.topology, *c.consumer, *c.scheduler, c.global_lock, [&c](const std::string& why) { c.fail(why); });
+  c.global = std::make_unique<GlobalTask>(c.topology, *c.consumer, *c.scheduler, c.global_lock,
+                                          [&c](const std::string& why) { c.fail(why); });
   MR_TRY(c.global->load(c.log.admin()));
   MR_TRY(c.open_tasks());
   CommitterSettings settings;
@@ -195,7 +205,8 @@ Result<> Streams::Content::open_tasks() {
   const std::int64_t value_cache = config.integer("state.value.cache.max.bytes");
   const std::size_t taken = memory_bytes / share_of_database_memory + record_caches;
   environment.value_cache_bytes =
-      (value_cache >= 0 ? static_cast<std::size_t>(value_cache) : (memory_bytes > taken ? memory_bytes - taken : 0)) / tasks;
+      (value_cache >= 0 ? static_cast<std::size_t>(value_cache) : (memory_bytes > taken ? memory_bytes - taken : 0)) /
+      tasks;
   std::vector<TopicPartition> inputs;
   for (const auto& [topic, count] : topics.partitions)
     for (PartitionId p = 0; p < count; ++p) inputs.push_back({topic, p});
@@ -213,7 +224,8 @@ Result<> Streams::Content::open_databases(const std::vector<TaskId>& ids) {
     for (const StoreSpec& spec : topology.stores) {
       if (spec.is_global || spec.in_memory) continue;
       const bool mine = std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const TopologyNode& node) {
-        return node.sub_topology == id.sub_topology && std::find(node.stores.begin(), node.stores.end(), spec.name) != node.stores.end();
+        return node.sub_topology == id.sub_topology &&
+               std::find(node.stores.begin(), node.stores.end(), spec.name) != node.stores.end();
       });
       if (mine) names.push_back(spec.name);
     }
@@ -230,10 +242,11 @@ Result<> Streams::Content::open_databases(const std::vector<TaskId>& ids) {
 Result<> Streams::Content::open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings) {
   const std::vector<std::string>& names = stored[id];
   TaskDatabase* database = names.empty() ? nullptr : databases[id].get();
-  auto runner = std::make_unique<TaskRunner>(std::make_unique<RecordCollector>(*producer, log.admin(), pool), id.sub_topology, environment);
+  auto runner = std::make_unique<TaskRunner>(std::make_unique<RecordCollector>(*producer, log.admin(), pool),
+                                             id.sub_topology, environment);
   try {
-    runner->set_task(std::make_unique<Task>(id, topology, std::vector<int>{id.sub_topology}, settings, runner->output(), global->stores(),
-                                            [&](const StoreSpec& spec) -> Checkpoint* {
+    runner->set_task(std::make_unique<Task>(id, topology, std::vector<int>{id.sub_topology}, settings, runner->output(),
+                                            global->stores(), [&](const StoreSpec& spec) -> Checkpoint* {
                                               for (std::size_t i = 0; i < names.size(); ++i)
                                                 if (names[i] == spec.name) return database->rows(i);
                                               return nullptr;
@@ -258,7 +271,8 @@ Result<> Streams::Content::restore(TaskRunner& runner, TaskDatabase* database, c
     tail.store = i;
     tail.row = static_cast<std::size_t>(row - names.begin());
     auto restored = restorer.restore(runner.task(), store, on_disk ? database : nullptr, tail.row);
-    if (!restored) return std::move(restored).error().in("task " + runner.task().id().text() + ", store " + store.spec->name);
+    if (!restored)
+      return std::move(restored).error().in("task " + runner.task().id().text() + ", store " + store.spec->name);
     if (!on_disk || !store.changelog) continue;
     tail.topic = runner.output().topic(store.changelog_topic);
     runner.output().keep(tail.topic);
@@ -287,8 +301,9 @@ Result<> Streams::Content::seek(TaskRunner& runner, const OffsetsToCommit& commi
     if (at < log_offsets.log_start_offset && !topics.repartition_topics.contains(partition.topic))
       return Error(ErrorCode::offset_out_of_range,
                    partition.text() + ": offset " + std::to_string(at) + " was committed, but the log now starts at " +
-                       std::to_string(log_offsets.log_start_offset) + ": the records in between (" + std::to_string(at) + " to " +
-                       std::to_string(log_offsets.log_start_offset - 1) + ") are gone and were never processed");
+                       std::to_string(log_offsets.log_start_offset) + ": the records in between (" +
+                       std::to_string(at) + " to " + std::to_string(log_offsets.log_start_offset - 1) +
+                       ") are gone and were never processed");
     MR_ASSIGN(OffsetMetadata metadata, decode_offset_metadata(found->second.metadata));
     queue->seek(std::max(at, log_offsets.log_start_offset), metadata.partition_time);
     stream_time = std::max(stream_time, metadata.partition_time);
@@ -377,7 +392,8 @@ Result<> Streams::close(Duration) {
     if (auto written = c.committer->checkpoint_and_wait(); !written) problem = written.error();
   if (c.io) c.io->drain();
   if (c.environment.exactly_once && c.producer)
-    if (auto aborted = c.producer->abort_transaction(); !aborted) log_warn("abort on close", {{"why", aborted.error().text()}});
+    if (auto aborted = c.producer->abort_transaction(); !aborted)
+      log_warn("abort on close", {{"why", aborted.error().text()}});
   for (auto& r : c.runners) r->task().close();
   std::lock_guard lock(c.mutex);
   c.state = StreamsState::not_running;
@@ -399,12 +415,14 @@ std::int64_t Streams::processed() const {
 std::int64_t Streams::commits() const { return content_->committer ? content_->committer->commits() : 0; }
 const Topology& Streams::topology() const { return content_->topology; }
 
-Result<> Streams::query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor, Duration timeout) const {
+Result<> Streams::query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor,
+                        Duration timeout) const {
   const Content& c = *content_;
   std::vector<TaskRunner*> holders;
   for (auto& r : c.runners)
     if (r->task().store(store)) holders.push_back(r.get());
-  if (holders.empty()) return Error(ErrorCode::invalid_config, "there is no store " + std::string(store) + " in this topology");
+  if (holders.empty())
+    return Error(ErrorCode::invalid_config, "there is no store " + std::string(store) + " in this topology");
   const auto partition = static_cast<std::size_t>(partition_for_key(key, static_cast<int>(holders.size())));
   TaskRunner* runner = holders[partition];
   auto done = std::make_shared<std::promise<void>>();

@@ -1,7 +1,8 @@
 // Streams: a topology running over a log: KafkaStreams' role.
 //
-// start() checks and makes topics, opens and restores stores, and runs tasks on an executor of num.stream.threads workers; close() finishes
-// the records in hand, commits once, writes checkpoints. The unit of commit is the process (see committer.h).
+// start() checks and makes topics, opens and restores stores, and runs tasks on an executor of num.stream.threads
+// workers; close() finishes the records in hand, commits once, writes checkpoints. The unit of commit is the process
+// (see committer.h).
 #pragma once
 #include <functional>
 #include <memory>
@@ -20,9 +21,9 @@ enum class StreamsState { created, running, pending_shutdown, not_running, error
 std::string_view name_of(StreamsState state);
 
 struct StreamsOptions {
-  ConfigValues config;             // Kafka Streams' keys; application.id is set from the name if it is not among them
-  std::string state_dir;           // where stores keep their rows, unless state.dir says
-  std::string data_dir;            // for messages: what --data-dir was
+  ConfigValues config;    // Kafka Streams' keys; application.id is set from the name if it is not among them
+  std::string state_dir;  // where stores keep their rows, unless state.dir says
+  std::string data_dir;   // for messages: what --data-dir was
 };
 
 // Threads: any, but start() and close() one at a time.
@@ -36,9 +37,9 @@ class Streams {
 
   // Everything up to the first task ready to run. Errors: of the topics, the stores, the log; nothing runs then.
   Result<> start();
-  // Runs until all that was in the source topics when it started, and all that came of it in repartition topics, is processed and committed.
-  // Returns then, or with the error that stopped it. May be called once, after start(). `progress`: called now and then with the number of
-  // records processed.
+  // Runs until all that was in the source topics when it started, and all that came of it in repartition topics, is
+  // processed and committed. Returns then, or with the error that stopped it. May be called once, after start().
+  // `progress`: called now and then with the number of records processed.
   Result<> run_until_end_of_input(const std::function<void(std::int64_t)>& progress = {});
   // Waits until it stops by an error, or stop_waiting() is called (from any thread; not from a signal handler).
   Result<> wait();
@@ -51,9 +52,11 @@ class Streams {
   std::int64_t commits() const;
   const Topology& topology() const;
 
-  // One value of a key-value store, as its task sees it now (uncommitted updates included, as in Kafka Streams). The visitor is called with
-  // the value, or null, in the task's thread. `key`: serialised. Errors: INVALID_CONFIG (no such store), REQUEST_TIMED_OUT.
-  Result<> query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor, Duration timeout = 10s) const;
+  // One value of a key-value store, as its task sees it now (uncommitted updates included, as in Kafka Streams). The
+  // visitor is called with the value, or null, in the task's thread. `key`: serialised. Errors: INVALID_CONFIG (no such
+  // store), REQUEST_TIMED_OUT.
+  Result<> query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor,
+                 Duration timeout = 10s) const;
 
  private:
   struct Content;

@@ -7,58 +7,125 @@ namespace {
 constexpr const char* fail_class = "org.apache.kafka.streams.errors.LogAndFailExceptionHandler";
 constexpr const char* continue_class = "org.apache.kafka.streams.errors.LogAndContinueExceptionHandler";
 constexpr const char* fail_processing_class = "org.apache.kafka.streams.errors.LogAndFailProcessingExceptionHandler";
-constexpr const char* continue_processing_class = "org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler";
+constexpr const char* continue_processing_class =
+    "org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler";
 
 OnError on_error(const std::string& value) {
-  return value == "continue" || value == continue_class || value == continue_processing_class ? OnError::skip : OnError::fail;
+  return value == "continue" || value == continue_class || value == continue_processing_class ? OnError::skip
+                                                                                              : OnError::fail;
 }
 
-std::vector<ConfigKey> keys() {
+// Who the application is, where its log is, how it commits.
+std::vector<ConfigKey> identity_and_commit_keys() {
   return {
-      {.name = "application.id", .type = ConfigType::string, .initial = "", .valid = anything(),
-       .doc = "Names the application: its group, its internal topics, its state directory. `run` sets it to the program's name."},
-      {.name = "bootstrap.servers", .type = ConfigType::string, .initial = "", .valid = anything(),
-       .doc = "Where the log is. Empty: the bundled broker, in this process, over `--data-dir`.", .kafka = "Kafka has no default"},
-      {.name = "state.dir", .type = ConfigType::string, .initial = "", .valid = anything(),
-       .doc = "Where stores keep their rows. Empty: `state` in the data directory.", .kafka = "Kafka's default is in /tmp, which a reboot empties"},
-      {.name = "processing.guarantee", .type = ConfigType::string, .initial = "exactly_once_v2",
+      {.name = "application.id",
+       .type = ConfigType::string,
+       .initial = "",
+       .valid = anything(),
+       .doc = "Names the application: its group, its internal topics, its state directory. `run` sets it to the "
+              "program's name."},
+      {.name = "bootstrap.servers",
+       .type = ConfigType::string,
+       .initial = "",
+       .valid = anything(),
+       .doc = "Where the log is. Empty: the bundled broker, in this process, over `--data-dir`.",
+       .kafka = "Kafka has no default"},
+      {.name = "state.dir",
+       .type = ConfigType::string,
+       .initial = "",
+       .valid = anything(),
+       .doc = "Where stores keep their rows. Empty: `state` in the data directory.",
+       .kafka = "Kafka's default is in /tmp, which a reboot empties"},
+      {.name = "processing.guarantee",
+       .type = ConfigType::string,
+       .initial = "exactly_once_v2",
        .valid = one_of({"exactly_once_v2", "at_least_once"}),
-       .doc = "Whether input offsets, state and output are committed in one transaction.", .kafka = "Kafka's default is at_least_once"},
-      {.name = "commit.interval.ms", .type = ConfigType::duration_ms, .initial = "-1", .valid = at_least(-1),
+       .doc = "Whether input offsets, state and output are committed in one transaction.",
+       .kafka = "Kafka's default is at_least_once"},
+      {.name = "commit.interval.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "-1",
+       .valid = at_least(-1),
        .doc = "How often to commit. -1: 100 ms exactly once, 30 s at least once, as Kafka."},
-      {.name = "statestore.cache.max.bytes", .type = ConfigType::size_bytes, .initial = "10485760", .valid = at_least(0),
-       .doc = "Memory for updates that are held back until the commit, so that a key's repeated updates become one. Divided among the tasks of "
+  };
+}
+
+// State, threads, handlers, topics.
+std::vector<ConfigKey> state_and_task_keys() {
+  return {
+      {.name = "statestore.cache.max.bytes",
+       .type = ConfigType::size_bytes,
+       .initial = "10485760",
+       .valid = at_least(0),
+       .doc = "Memory for updates that are held back until the commit, so that a key's repeated updates become one. "
+              "Divided among the tasks of "
               "the process.",
        .kafka = "Kafka divides it among threads, so that one task's output depends on another's"},
-      {.name = "state.value.cache.max.bytes", .type = ConfigType::size_bytes, .initial = "-1", .valid = at_least(-1),
-       .doc = "Memory for deserialised values of stores, divided among the tasks. Changes no output. -1: what is left of `state.memory.bytes`.",
+      {.name = "state.value.cache.max.bytes",
+       .type = ConfigType::size_bytes,
+       .initial = "-1",
+       .valid = at_least(-1),
+       .doc = "Memory for deserialised values of stores, divided among the tasks. Changes no output. -1: what is left "
+              "of `state.memory.bytes`.",
        .kafka = "not in Kafka"},
-      {.name = "state.memory.bytes", .type = ConfigType::size_bytes, .initial = "268435456", .valid = at_least(16 << 20),
-       .doc = "Memory for all state: RocksDB's block cache and write buffers, and both caches.", .kafka = "not in Kafka"},
-      {.name = "num.stream.threads", .type = ConfigType::integer, .initial = "0", .valid = between(0, 1024),
-       .doc = "How many tasks run at once. 0: as many as the process has cores.", .kafka = "Kafka's default is 1"},
-      {.name = "num.partitions", .type = ConfigType::integer, .initial = "4", .valid = between(1, 10000),
-       .doc = "Partitions of sink topics that are made because they are missing (bundled broker only).", .kafka = "a broker's key; its default is 1"},
-      {.name = "deserialization.exception.handler", .type = ConfigType::string, .initial = "fail",
+      {.name = "state.memory.bytes",
+       .type = ConfigType::size_bytes,
+       .initial = "268435456",
+       .valid = at_least(16 << 20),
+       .doc = "Memory for all state: RocksDB's block cache and write buffers, and both caches.",
+       .kafka = "not in Kafka"},
+      {.name = "num.stream.threads",
+       .type = ConfigType::integer,
+       .initial = "0",
+       .valid = between(0, 1024),
+       .doc = "How many tasks run at once. 0: as many as the process has cores.",
+       .kafka = "Kafka's default is 1"},
+      {.name = "num.partitions",
+       .type = ConfigType::integer,
+       .initial = "4",
+       .valid = between(1, 10000),
+       .doc = "Partitions of sink topics that are made because they are missing (bundled broker only).",
+       .kafka = "a broker's key; its default is 1"},
+      {.name = "deserialization.exception.handler",
+       .type = ConfigType::string,
+       .initial = "fail",
        .valid = one_of({"fail", "continue", fail_class, continue_class}),
-       .doc = "What to do with a record that does not deserialise: `fail` stops the program, `continue` skips and counts it."},
-      {.name = "processing.exception.handler", .type = ConfigType::string, .initial = "fail",
+       .doc = "What to do with a record that does not deserialise: `fail` stops the program, `continue` skips and "
+              "counts it."},
+      {.name = "processing.exception.handler",
+       .type = ConfigType::string,
+       .initial = "fail",
        .valid = one_of({"fail", "continue", fail_processing_class, continue_processing_class}),
        .doc = "What to do when a processor throws: `fail` stops the program, `continue` skips and counts the record."},
-      {.name = "max.task.idle.ms", .type = ConfigType::duration_ms, .initial = "0", .valid = at_least(-1),
-       .doc = "How long a task waits for data on all of its inputs before it goes on without (KIP-695)."},
-      {.name = "topology.optimization", .type = ConfigType::string, .initial = "none", .valid = one_of({"none"}),
-       .doc = "Rewrites of the topology. Only `none` so far.", .kafka = "Kafka also has `all` and single rewrites"},
-      {.name = "dsl.store.suppliers.class", .type = ConfigType::string, .initial = "rocksDB",
-       .valid = one_of({"rocksDB", "in_memory", "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$RocksDBDslStoreSuppliers",
+      {.name = "topology.optimization",
+       .type = ConfigType::string,
+       .initial = "none",
+       .valid = one_of({"none"}),
+       .doc = "Rewrites of the topology. Only `none` so far.",
+       .kafka = "Kafka also has `all` and single rewrites"},
+      {.name = "dsl.store.suppliers.class",
+       .type = ConfigType::string,
+       .initial = "rocksDB",
+       .valid = one_of({"rocksDB", "in_memory",
+                        "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$RocksDBDslStoreSuppliers",
                         "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers"}),
        .doc = "The engine of stores whose options do not say `.in_memory`."},
-      {.name = "transaction.timeout.ms", .type = ConfigType::duration_ms, .initial = "10000", .valid = at_least(1),
+      {.name = "transaction.timeout.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "10000",
+       .valid = at_least(1),
        .doc = "How long a transaction may take before the coordinator aborts it."},
-      {.name = "windowstore.changelog.additional.retention.ms", .type = ConfigType::duration_ms, .initial = "86400000", .valid = at_least(0),
+      {.name = "windowstore.changelog.additional.retention.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "86400000",
+       .valid = at_least(0),
        .doc = "Added to a window store's retention for its changelog's `retention.ms`."},
-      {.name = "flush", .type = ConfigType::string, .initial = "group", .valid = one_of({"group", "os"}),
-       .doc = "Bundled broker: `group` has a commit on disk before it is acknowledged, `os` leaves it to the kernel as Kafka does.",
+      {.name = "flush",
+       .type = ConfigType::string,
+       .initial = "group",
+       .valid = one_of({"group", "os"}),
+       .doc = "Bundled broker: `group` has a commit on disk before it is acknowledged, `os` leaves it to the kernel as "
+              "Kafka does.",
        .kafka = "not in Kafka"},
   };
 }
@@ -66,7 +133,12 @@ std::vector<ConfigKey> keys() {
 }  // namespace
 
 const ConfigTable& streams_configs() {
-  static const ConfigTable table("Streams", keys());
+  static const ConfigTable table("Streams", [] {
+    auto all = identity_and_commit_keys();
+    auto more = state_and_task_keys();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }());
   return table;
 }
 

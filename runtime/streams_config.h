@@ -1,4 +1,5 @@
-// The configuration of a Streams program: Kafka Streams' keys, with Kafka's defaults unless docs/differences.md says why not.
+// The configuration of a Streams program: Kafka Streams' keys, with Kafka's defaults unless docs/differences.md says
+// why not.
 #pragma once
 #include "millrace/base/config.h"
 #include "millrace/runtime/task.h"

@@ -31,13 +31,15 @@ class LogWriter final : public ChangelogWriter {
 };
 
 std::string where(const RecordContext& c) {
-  return "topic " + std::string(c.topic) + ", partition " + std::to_string(c.partition) + ", offset " + std::to_string(c.offset);
+  return "topic " + std::string(c.topic) + ", partition " + std::to_string(c.partition) + ", offset " +
+         std::to_string(c.offset);
 }
 
 }  // namespace
 
-Task::Task(TaskId id, const Topology& topology, const std::vector<int>& sub_topologies, const TaskSettings& settings, TaskOutput& output,
-           const GlobalStores& global_stores, const std::function<Checkpoint*(const StoreSpec&)>& checkpoint_of)
+Task::Task(TaskId id, const Topology& topology, const std::vector<int>& sub_topologies, const TaskSettings& settings,
+           TaskOutput& output, const GlobalStores& global_stores,
+           const std::function<Checkpoint*(const StoreSpec&)>& checkpoint_of)
     : id_(id), topology_(topology), settings_(settings), output_(output), global_stores_(global_stores) {
   record_cache_.max_bytes = settings.cache_max_bytes;
   std::vector<int> nodes;
@@ -49,7 +51,8 @@ Task::Task(TaskId id, const Topology& topology, const std::vector<int>& sub_topo
     connected.insert(connected.end(), node.stores.begin(), node.stores.end());
   }
   for (const StoreSpec& spec : topology.stores)
-    if (!spec.is_global && std::find(connected.begin(), connected.end(), spec.name) != connected.end()) add_store(spec, checkpoint_of(spec));
+    if (!spec.is_global && std::find(connected.begin(), connected.end(), spec.name) != connected.end())
+      add_store(spec, checkpoint_of(spec));
   add_operators(nodes);
 }
 
@@ -59,9 +62,10 @@ void Task::add_store(const StoreSpec& spec, Checkpoint* checkpoint) {
   Store s;
   s.spec = &spec;
   if (spec.logging) {
-    s.changelog_topic =
-        spec.source_changelog.empty() ? settings_.application_id + "-" + spec.name + "-changelog" : spec.source_changelog;
-    if (spec.source_changelog.empty()) s.changelog = std::make_unique<LogWriter>(output_, s.changelog_topic, id_.partition);
+    s.changelog_topic = spec.source_changelog.empty() ? settings_.application_id + "-" + spec.name + "-changelog"
+                                                      : spec.source_changelog;
+    if (spec.source_changelog.empty())
+      s.changelog = std::make_unique<LogWriter>(output_, s.changelog_topic, id_.partition);
   }
   StoreEnvironment environment;
   environment.record_cache = &record_cache_;
@@ -91,9 +95,15 @@ void Task::add_operators(const std::vector<int>& nodes) {
     const TopologyNode& node = topology_.nodes[static_cast<std::size_t>(i)];
     std::unique_ptr<Operator> made;
     switch (node.kind) {
-      case TopologyNode::Kind::source: made = std::make_unique<Entrance>(); break;
-      case TopologyNode::Kind::sink: made = std::make_unique<Sink>(node, topic_name(node, node.topics.at(0)), output_); break;
-      case TopologyNode::Kind::processor: made = node.make(); break;
+      case TopologyNode::Kind::source:
+        made = std::make_unique<Entrance>();
+        break;
+      case TopologyNode::Kind::sink:
+        made = std::make_unique<Sink>(node, topic_name(node, node.topics.at(0)), output_);
+        break;
+      case TopologyNode::Kind::processor:
+        made = node.make();
+        break;
     }
     by_node[i] = made.get();
     operators_.push_back(std::move(made));
@@ -105,8 +115,8 @@ void Task::add_operators(const std::vector<int>& nodes) {
     const TopologyNode& node = topology_.nodes[static_cast<std::size_t>(i)];
     if (node.kind != TopologyNode::Kind::source) continue;
     for (const std::string& topic : node.topics) {
-      inputs_.push_back(std::make_unique<RecordQueue>(node, topic_name(node, topic), id_.partition, settings_.on_deserialization_error,
-                                                      counters_));
+      inputs_.push_back(std::make_unique<RecordQueue>(node, topic_name(node, topic), id_.partition,
+                                                      settings_.on_deserialization_error, counters_));
       source_of_[inputs_.back().get()] = by_node[i];
       group_.add_input(inputs_.back().get());
     }
@@ -142,7 +152,8 @@ bool Task::process_one() {
       throw StreamsError("task " + id_.text() + ", " + where(context) + ": a processor failed: " + e.what() +
                          ". Set processing.exception.handler to continue, to skip and count such records");
     ++counters_.dropped;
-    log_warn("a processor failed; the record is skipped", {{"task", id_.text()}, {"where", where(context)}, {"why", e.what()}});
+    log_warn("a processor failed; the record is skipped",
+             {{"task", id_.text()}, {"where", where(context)}, {"why", e.what()}});
   }
   ++counters_.processed;
   group_.taken(queue);
@@ -188,7 +199,8 @@ WindowStore* Task::window_store(std::string_view name) {
 
 void Task::record_dropped(const RecordRef& record, std::string_view why) {
   if (++counters_.dropped > 5 && counters_.dropped % 10'000 != 0) return;
-  log_warn("record dropped", {{"task", id_.text()}, {"where", record.context ? where(*record.context) : "?"}, {"why", std::string(why)}});
+  log_warn("record dropped",
+           {{"task", id_.text()}, {"where", record.context ? where(*record.context) : "?"}, {"why", std::string(why)}});
 }
 
 }  // namespace millrace

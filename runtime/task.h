@@ -1,7 +1,8 @@
 // Task: one sub-topology over one partition of each of its inputs: queues, operators, stores and record cache.
 //
-// Single-threaded and data-driven: whoever runs it gives it batches and calls process_one() until there is nothing; it calls no log, no
-// clock and no disk itself but through what it was given. The real runtime (task_runner.h) and the test driver drive the same Task.
+// Single-threaded and data-driven: whoever runs it gives it batches and calls process_one() until there is nothing; it
+// calls no log, no clock and no disk itself but through what it was given. The real runtime (task_runner.h) and the
+// test driver drive the same Task.
 #pragma once
 #include <functional>
 #include <map>
@@ -23,7 +24,7 @@ struct TaskSettings {
   std::string application_id;
   OnError on_deserialization_error = OnError::fail;
   OnError on_processing_error = OnError::fail;
-  std::size_t cache_max_bytes = 10 << 20;      // this task's share of statestore.cache.max.bytes
+  std::size_t cache_max_bytes = 10 << 20;  // this task's share of statestore.cache.max.bytes
   std::size_t max_message_bytes = 1 << 20;
 };
 
@@ -35,16 +36,18 @@ class Task final : private OperatorContext {
   // A store of this task with its place in the changelog.
   struct Store {
     const StoreSpec* spec = nullptr;
-    std::string changelog_topic;               // empty: logging is off
+    std::string changelog_topic;  // empty: logging is off
     std::unique_ptr<ChangelogWriter> changelog;
     std::unique_ptr<StateStore> store;
     TaskStore* core = nullptr;
   };
 
-  // The nodes of `sub_topologies` (one, in the real runtime; all, in the driver). `checkpoint_of` gives a store's rows on disk, or null for
-  // a store that lives in memory. All arguments outlive the task. Throws StreamsError, or what a user's code throws in init.
-  Task(TaskId id, const Topology& topology, const std::vector<int>& sub_topologies, const TaskSettings& settings, TaskOutput& output,
-       const GlobalStores& global_stores, const std::function<Checkpoint*(const StoreSpec&)>& checkpoint_of);
+  // The nodes of `sub_topologies` (one, in the real runtime; all, in the driver). `checkpoint_of` gives a store's rows
+  // on disk, or null for a store that lives in memory. All arguments outlive the task. Throws StreamsError, or what a
+  // user's code throws in init.
+  Task(TaskId id, const Topology& topology, const std::vector<int>& sub_topologies, const TaskSettings& settings,
+       TaskOutput& output, const GlobalStores& global_stores,
+       const std::function<Checkpoint*(const StoreSpec&)>& checkpoint_of);
   ~Task() override;
 
   const TaskId& id() const { return id_; }
@@ -59,7 +62,8 @@ class Task final : private OperatorContext {
 
   // Tells that `queue` got batches.
   void offer(RecordQueue* queue) { group_.offer(queue); }
-  // Processes the oldest head record, through the whole graph. False if no input has one. Throws StreamsError where a handler says fail.
+  // Processes the oldest head record, through the whole graph. False if no input has one. Throws StreamsError where a
+  // handler says fail.
   bool process_one();
   // Logs and forwards what the record caches hold back, store by store. The first half of a commit.
   void flush_caches();

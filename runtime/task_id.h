@@ -16,7 +16,8 @@ struct TaskId {
   std::string text() const { return std::to_string(sub_topology) + "_" + std::to_string(partition); }
 };
 
-// A program that cannot go on: a handler said fail, or the log or a store did. The message names topic, partition and offset where there are.
+// A program that cannot go on: a handler said fail, or the log or a store did. The message names topic, partition and
+// offset where there are.
 class StreamsError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;

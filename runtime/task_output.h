@@ -1,4 +1,5 @@
-// TaskOutput: where a task's records go. The real one (runtime/record_collector.h) fills batches and appends them; the test driver keeps them.
+// TaskOutput: where a task's records go. The real one (runtime/record_collector.h) fills batches and appends them; the
+// test driver keeps them.
 #pragma once
 #include <string>
 
@@ -10,11 +11,14 @@ namespace millrace {
 class TaskOutput {
  public:
   virtual ~TaskOutput() = default;
-  // A number for `topic` (with the application id if internal), for send(). Throws StreamsError if there is no such topic.
+  // A number for `topic` (with the application id if internal), for send(). Throws StreamsError if there is no such
+  // topic.
   virtual int topic(const std::string& topic) = 0;
   virtual int partition_count(int topic) = 0;
-  // A record at the end of `partition`. Views are copied before the call returns; null data() is null. Throws StreamsError where the log fails.
-  virtual void send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value, const Headers* headers) = 0;
+  // A record at the end of `partition`. Views are copied before the call returns; null data() is null. Throws
+  // StreamsError where the log fails.
+  virtual void send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value,
+                    const Headers* headers) = 0;
 };
 
 }  // namespace millrace

@@ -4,9 +4,9 @@ namespace millrace {
 
 namespace {
 constexpr std::int64_t slice_ns = 1'000'000;
-constexpr int records_between_looks = 64;          // at the clock
+constexpr int records_between_looks = 64;  // at the clock
 constexpr std::size_t fetch_bytes_max = 512 << 10;
-constexpr std::size_t held_bytes_max = 32 << 20;   // then the task waits for the decision
+constexpr std::size_t held_bytes_max = 32 << 20;  // then the task waits for the decision
 constexpr std::int64_t trim_interval_ns = 200'000'000;
 }  // namespace
 

@@ -1,7 +1,7 @@
 // TaskRunner: one task on the real log: fetches its input, runs slices, takes part in commits.
 //
-// A slice: append what was held back if the transaction was decided; take part in the cut if one was asked for; fetch; process for up to
-// a millisecond; append the output. See committer.h for the protocol.
+// A slice: append what was held back if the transaction was decided; take part in the cut if one was asked for; fetch;
+// process for up to a millisecond; append the output. See committer.h for the protocol.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -26,15 +26,16 @@ struct RunnerEnvironment {
   Consumer* consumer = nullptr;
   Producer* producer = nullptr;
   Scheduler* scheduler = nullptr;
-  std::shared_mutex* global_lock = nullptr;       // held shared for a slice: global stores do not change within one
+  std::shared_mutex* global_lock = nullptr;  // held shared for a slice: global stores do not change within one
   bool exactly_once = true;
   bool embedded = true;
-  std::set<std::string> repartition_topics;        // read past the last stable offset, up to other producers' undecided records
+  std::set<std::string>
+      repartition_topics;  // read past the last stable offset, up to other producers' undecided records
   std::size_t tail_bytes_max = 64 << 20;
-  std::size_t value_cache_bytes = 64 << 20;        // for each task
-  std::function<void(TaskRunner&)> on_cut;         // a task has made its cut
+  std::size_t value_cache_bytes = 64 << 20;  // for each task
+  std::function<void(TaskRunner&)> on_cut;   // a task has made its cut
   std::function<void(TaskRunner&, std::string)> on_failure;
-  std::function<void()> on_full_tail;              // asks for an early commit
+  std::function<void()> on_full_tail;  // asks for an early commit
 };
 
 class TaskRunner final : public Runnable {

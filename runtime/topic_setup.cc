@@ -8,7 +8,8 @@ namespace {
 
 class Setup {
  public:
-  Setup(Admin& admin, const Topology& topology, const TopicSetupOptions& options) : admin_(admin), topology_(topology), options_(options) {}
+  Setup(Admin& admin, const Topology& topology, const TopicSetupOptions& options)
+      : admin_(admin), topology_(topology), options_(options) {}
 
   Result<TopicSetup> run() {
     MR_TRY(find_sources());
@@ -32,8 +33,9 @@ class Setup {
         auto found = admin_.describe_topic(topic);
         if (!found && found.error().code() == ErrorCode::unknown_topic_or_partition)
           return Error(ErrorCode::unknown_topic_or_partition,
-                       "source topic " + topic + " of node " + node.name + " does not exist. Make it with: millrace topics create " + topic +
-                           " --partitions " + std::to_string(options_.default_partitions) +
+                       "source topic " + topic + " of node " + node.name +
+                           " does not exist. Make it with: millrace topics create " + topic + " --partitions " +
+                           std::to_string(options_.default_partitions) +
                            (options_.data_dir.empty() ? "" : " --data-dir " + options_.data_dir));
         if (!found) return std::move(found).error();
         setup_.partitions[topic] = found->partitions;
@@ -72,7 +74,9 @@ class Setup {
       }
       if (progress) level_copartitions();
     }
-    if (left > 0) return Error(ErrorCode::invalid_partitions, "the partition counts of the repartition topics depend on each other in a circle");
+    if (left > 0)
+      return Error(ErrorCode::invalid_partitions,
+                   "the partition counts of the repartition topics depend on each other in a circle");
     return {};
   }
 
@@ -100,8 +104,10 @@ class Setup {
         const bool fixed = repartition == topology_.repartition_topics.end() || repartition->second;
         auto known = setup_.partitions.find(resolved(topic));
         if (known == setup_.partitions.end()) continue;
-        if (fixed) count = known->second;
-        else if (count == 0) count = known->second;
+        if (fixed)
+          count = known->second;
+        else if (count == 0)
+          count = known->second;
       }
       for (const std::string& topic : group) {
         auto repartition = topology_.repartition_topics.find(topic);
@@ -120,8 +126,9 @@ class Setup {
         const int a = setup_.partitions[resolved(group[0])], b = setup_.partitions[resolved(topic)];
         if (a != b)
           return Error(ErrorCode::invalid_partitions,
-                       "topics that are joined must have the same number of partitions: " + group[0] + " has " + std::to_string(a) + ", " +
-                           topic + " has " + std::to_string(b) + ". repartition() one of them first");
+                       "topics that are joined must have the same number of partitions: " + group[0] + " has " +
+                           std::to_string(a) + ", " + topic + " has " + std::to_string(b) +
+                           ". repartition() one of them first");
       }
     }
     return {};
@@ -146,7 +153,8 @@ class Setup {
         count = setup_.partitions.at(topic.name);
       } else {
         const std::string prefix = options_.application_id + "-", suffix = "-changelog";
-        count = changelog_partitions(topic.name.substr(prefix.size(), topic.name.size() - prefix.size() - suffix.size()));
+        count =
+            changelog_partitions(topic.name.substr(prefix.size(), topic.name.size() - prefix.size() - suffix.size()));
       }
       MR_TRY(make_or_check(topic, count));
     }
@@ -156,18 +164,21 @@ class Setup {
   Result<> make_or_check(const Topology::InternalTopic& topic, int count) {
     setup_.partitions[topic.name] = count;
     auto there = admin_.describe_topic(topic.name);
-    if (!there && there.error().code() == ErrorCode::unknown_topic_or_partition) return admin_.create_topic({topic.name, count, topic.config});
+    if (!there && there.error().code() == ErrorCode::unknown_topic_or_partition)
+      return admin_.create_topic({topic.name, count, topic.config});
     if (!there) return std::move(there).error();
     if (there->partitions != count)
-      return Error(ErrorCode::invalid_partitions, "internal topic " + topic.name + " has " + std::to_string(there->partitions) +
-                                                      " partitions, and the topology needs " + std::to_string(count) +
-                                                      ". Use another application id, or delete the topic to start anew");
+      return Error(ErrorCode::invalid_partitions,
+                   "internal topic " + topic.name + " has " + std::to_string(there->partitions) +
+                       " partitions, and the topology needs " + std::to_string(count) +
+                       ". Use another application id, or delete the topic to start anew");
     auto policy = [](const std::map<std::string, std::string>& configs) {
       auto set = configs.find("cleanup.policy");
       return set == configs.end() ? std::string("delete") : set->second;
     };
     if (policy(there->configs) != policy(topic.config))
-      return Error(ErrorCode::invalid_config, "internal topic " + topic.name + " has cleanup.policy=" + policy(there->configs) +
+      return Error(ErrorCode::invalid_config, "internal topic " + topic.name +
+                                                  " has cleanup.policy=" + policy(there->configs) +
                                                   ", and the topology needs " + policy(topic.config));
     return {};
   }
@@ -196,7 +207,8 @@ class Setup {
     if (settings == topology_.topic_settings.end()) return made;
     if (settings->second.partitions > 0) made.partitions = settings->second.partitions;
     if (settings->second.retention.count() != 0)
-      made.configs["retention.ms"] = std::to_string(settings->second.retention.count() < 0 ? -1 : settings->second.retention.count());
+      made.configs["retention.ms"] =
+          std::to_string(settings->second.retention.count() < 0 ? -1 : settings->second.retention.count());
     if (settings->second.compact) made.configs["cleanup.policy"] = "compact";
     return made;
   }

@@ -20,15 +20,16 @@ struct TopicSetup {
 
 struct TopicSetupOptions {
   std::string application_id;
-  int default_partitions = 4;            // of sink topics that are made
-  bool make_sink_topics = true;          // embedded only
-  std::string data_dir;                  // for the line to type, in messages
+  int default_partitions = 4;    // of sink topics that are made
+  bool make_sink_topics = true;  // embedded only
+  std::string data_dir;          // for the line to type, in messages
 };
 
-// Looks up source topics, works out the partition counts of repartition topics (the largest of what feeds them, unless forced) as Kafka
-// Streams does, checks co-partitioning, creates internal topics and missing sink topics, and checks those that exist.
-// Errors: UNKNOWN_TOPIC_OR_PARTITION for a missing source topic, with the command that makes it; INVALID_PARTITIONS and INVALID_CONFIG for an
-// internal topic that exists with other partitions or another cleanup.policy; INVALID_PARTITIONS where inputs of a join differ.
+// Looks up source topics, works out the partition counts of repartition topics (the largest of what feeds them, unless
+// forced) as Kafka Streams does, checks co-partitioning, creates internal topics and missing sink topics, and checks
+// those that exist. Errors: UNKNOWN_TOPIC_OR_PARTITION for a missing source topic, with the command that makes it;
+// INVALID_PARTITIONS and INVALID_CONFIG for an internal topic that exists with other partitions or another
+// cleanup.policy; INVALID_PARTITIONS where inputs of a join differ.
 Result<TopicSetup> set_up_topics(Admin& admin, const Topology& topology, const TopicSetupOptions& options);
 
 }  // namespace millrace

@@ -25,9 +25,11 @@ class Capture final : public TaskOutput {
     return static_cast<int>(topics_.size() - 1);
   }
   int partition_count(int) override { return 1; }
-  void send(int topic, PartitionId, Timestamp timestamp, BytesView key, BytesView value, const Headers* headers) override {
+  void send(int topic, PartitionId, Timestamp timestamp, BytesView key, BytesView value,
+            const Headers* headers) override {
     auto copy = [](BytesView v) { return v.data() ? std::optional<Bytes>(Bytes(v)) : std::nullopt; };
-    all.push_back({topics_[static_cast<std::size_t>(topic)], copy(key), copy(value), timestamp, headers ? *headers : Headers{}, input});
+    all.push_back({topics_[static_cast<std::size_t>(topic)], copy(key), copy(value), timestamp,
+                   headers ? *headers : Headers{}, input});
   }
   std::vector<Produced> all;
   int input = -1;
@@ -43,22 +45,23 @@ struct TopologyTestDriver::Content {
   TaskSettings settings;
   Capture output;
   std::unique_ptr<TaskDatabase> database;
-  std::vector<std::string> stored;   // names of the stores in the database
+  std::vector<std::string> stored;                                      // names of the stores in the database
   std::map<std::string, std::unique_ptr<GlobalKeyValueStore>> globals;  // by topic
   GlobalStores global_stores;
   std::unique_ptr<Task> task;
   std::map<std::string, Offset> offsets;
   std::map<std::string, std::string> committed;
   std::map<std::string, Timestamp> observed;
-  std::size_t captured = 0;          // produced records that were looked at
+  std::size_t captured = 0;  // produced records that were looked at
   std::size_t checkpointed = 0;
   Timestamp wall_clock;
   bool exactly_once = false;
+  std::int64_t global_dropped = 0;  // records of global topics without a key
 
   void open_globals();
   void open_task(const DriverOptions& options);
-  void enqueue(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value, Timestamp timestamp,
-               const Headers& headers);
+  void enqueue(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value,
+               Timestamp timestamp, const Headers& headers);
   void commit();
   void checkpoint();
   void capture_and_enqueue();
@@ -89,18 +92,20 @@ void TopologyTestDriver::Content::open_task(const DriverOptions& options) {
   }
   std::vector<int> all;
   for (int i = 0; i < topology.sub_topology_count; ++i) all.push_back(i);
-  task = std::make_unique<Task>(TaskId{0, 0}, topology, all, settings, output, global_stores, [&](const StoreSpec& spec) -> Checkpoint* {
-    for (std::size_t i = 0; database && i < stored.size(); ++i)
-      if (stored[i] == spec.name && spec.logging) return database->rows(i);
-    return nullptr;
-  });
+  task = std::make_unique<Task>(TaskId{0, 0}, topology, all, settings, output, global_stores,
+                                [&](const StoreSpec& spec) -> Checkpoint* {
+                                  for (std::size_t i = 0; database && i < stored.size(); ++i)
+                                    if (stored[i] == spec.name && spec.logging) return database->rows(i);
+                                  return nullptr;
+                                });
 }
 
-void TopologyTestDriver::Content::enqueue(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value,
-                                          Timestamp timestamp, const Headers& headers) {
+void TopologyTestDriver::Content::enqueue(const std::string& topic, std::optional<BytesView> key,
+                                          std::optional<BytesView> value, Timestamp timestamp, const Headers& headers) {
   RecordQueue* queue = task->input(topic);
   RecordBatchBuilder builder;
-  builder.append(timestamp, key.value_or(BytesView()), value.value_or(BytesView()), headers.empty() ? nullptr : &headers);
+  builder.append(timestamp, key.value_or(BytesView()), value.value_or(BytesView()),
+                 headers.empty() ? nullptr : &headers);
   FetchedBatches batch;
   batch.bytes = std::make_shared<Bytes>(builder.seal({.base_offset = offsets[topic]++}));
   queue->add(batch);
@@ -148,7 +153,8 @@ void TopologyTestDriver::Content::capture_and_enqueue() {
       auto applied = global->second->apply(*p.key, p.value ? BytesView(*p.value) : BytesView(), p.timestamp, p.topic);
       if (!applied) throw StreamsError(p.topic + ": " + applied.error().text());
     } else if (task->input(p.topic)) {
-      // A source topic that serves as changelog is an input, never written here; what reads back is repartition topics and sinks.
+      // A source topic that serves as changelog is an input, never written here; what reads back is repartition topics
+      // and sinks.
       enqueue(p.topic, view(p.key), view(p.value), p.timestamp, p.headers);
     }
   }
@@ -161,19 +167,20 @@ void TopologyTestDriver::Content::complete() {
   }
 }
 
-TopologyTestDriver::TopologyTestDriver(Topology topology, const DriverOptions& options) : content_(std::make_unique<Content>()) {
+TopologyTestDriver::TopologyTestDriver(Topology topology, const DriverOptions& options)
+    : content_(std::make_unique<Content>()) {
   content_->topology = std::move(topology);
   content_->open_globals();
   content_->open_task(options);
 }
 TopologyTestDriver::~TopologyTestDriver() = default;
 
-void TopologyTestDriver::pipe(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value, Timestamp timestamp,
-                              const Headers& headers) {
+void TopologyTestDriver::pipe(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value,
+                              Timestamp timestamp, const Headers& headers) {
   Content& c = *content_;
   ++c.output.input;
   if (auto global = c.globals.find(topic); global != c.globals.end()) {
-    if (!key) return;
+    if (!key) return void(++c.global_dropped);
     auto applied = global->second->apply(*key, value.value_or(BytesView()), timestamp, topic);
     if (!applied) throw StreamsError(topic + ": " + applied.error().text());
     return;
@@ -198,7 +205,7 @@ StateStore* TopologyTestDriver::store(std::string_view name) {
   return content_->task->store(name);
 }
 std::map<std::string, std::int64_t> TopologyTestDriver::metrics() const {
-  return {{"dropped-records-total", content_->task->counters().dropped}};
+  return {{"dropped-records-total", content_->task->counters().dropped + content_->global_dropped}};
 }
 std::map<std::string, std::string> TopologyTestDriver::committed_metadata() const { return content_->committed; }
 const Topology& TopologyTestDriver::topology() const { return content_->topology; }

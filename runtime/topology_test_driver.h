@@ -1,9 +1,9 @@
 // TopologyTestDriver: runs any topology in one thread, without a log: a record in, everything it causes out.
 //
-// Kafka Streams' TopologyTestDriver, and byte for byte what it does: one task with one partition of every topic, whatever the number of
-// sub-topologies; a piped record is processed, then the task commits (all caches are flushed), then what went to repartition topics, or to
-// a topic that the topology itself reads, is processed the same way, one record at a time, until nothing is left. It drives the real Task,
-// stores and record cache.
+// Kafka Streams' TopologyTestDriver, and byte for byte what it does: one task with one partition of every topic,
+// whatever the number of sub-topologies; a piped record is processed, then the task commits (all caches are flushed),
+// then what went to repartition topics, or to a topic that the topology itself reads, is processed the same way, one
+// record at a time, until nothing is left. It drives the real Task, stores and record cache.
 #pragma once
 #include <map>
 #include <memory>
@@ -19,10 +19,10 @@ namespace millrace {
 class StateStore;
 
 struct DriverOptions {
-  std::map<std::string, std::string> config;   // Kafka Streams' keys
+  std::map<std::string, std::string> config;  // Kafka Streams' keys
   Timestamp wall_clock{0};
-  // Where stores keep their rows; with it, every commit writes a checkpoint and empties the value cache, so that all reads go through the
-  // disk. Empty: stores live in memory. No output may differ between the two.
+  // Where stores keep their rows; with it, every commit writes a checkpoint and empties the value cache, so that all
+  // reads go through the disk. Empty: stores live in memory. No output may differ between the two.
   std::string state_directory = {};
 };
 
@@ -34,15 +34,15 @@ class TopologyTestDriver {
     std::optional<Bytes> key, value;
     Timestamp timestamp;
     Headers headers;
-    int input = -1;   // how many inputs had been given before, less one: the number of the one that caused it
+    int input = -1;  // how many inputs had been given before, less one: the number of the one that caused it
   };
 
   // Takes the topology. Throws ConfigError or StreamsError.
   TopologyTestDriver(Topology topology, const DriverOptions& options);
   ~TopologyTestDriver();
 
-  // Pipes one record into a source topic. Throws StreamsError where a handler says fail; std::invalid_argument for a topic that the topology
-  // does not read.
+  // Pipes one record into a source topic. Throws StreamsError where a handler says fail; std::invalid_argument for a
+  // topic that the topology does not read.
   void pipe(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value, Timestamp timestamp,
             const Headers& headers = {});
   // Moves the wall clock, runs what is due, commits. Counts as an input.

@@ -1,4 +1,5 @@
-// What a store needs from the task that owns it: a changelog to write to, and the rows of its last checkpoint to read from.
+// What a store needs from the task that owns it: a changelog to write to, and the rows of its last checkpoint to read
+// from.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -11,7 +12,8 @@
 
 namespace millrace {
 
-// Takes one store's updates, in order, as Kafka Streams logs them: plain keys and values, the timestamp as the record's own.
+// Takes one store's updates, in order, as Kafka Streams logs them: plain keys and values, the timestamp as the record's
+// own.
 class ChangelogWriter {
  public:
   virtual ~ChangelogWriter() = default;
@@ -19,8 +21,8 @@ class ChangelogWriter {
   virtual void log(BytesView key, BytesView value, Timestamp timestamp) = 0;
 };
 
-// Rows of a checkpoint, in byte order of their keys. See statestore/rocksdb/. Kafka's key bytes, with the segment id in front for
-// window stores; values are a timestamp (8 bytes, big-endian) and the serialised value.
+// Rows of a checkpoint, in byte order of their keys. See statestore/rocksdb/. Kafka's key bytes, with the segment id in
+// front for window stores; values are a timestamp (8 bytes, big-endian) and the serialised value.
 class RowIterator {
  public:
   virtual ~RowIterator() = default;

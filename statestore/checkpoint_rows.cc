@@ -49,7 +49,8 @@ Result<CheckpointRows> rows_of(const StoreSpec& spec, const std::vector<BytesVie
   for (const auto& [key, update] : last) {
     CheckpointRows::Row row;
     if (windowed) {
-      if (key.size() < 12) return Error(ErrorCode::corrupt_message, "a window key of " + std::to_string(key.size()) + " bytes");
+      if (key.size() < 12)
+        return Error(ErrorCode::corrupt_message, "a window key of " + std::to_string(key.size()) + " bytes");
       BytesView table_key = table_key_in_store_key(key);
       observed = std::max(observed, start_in_table_key(table_key));
       append_row_key(row.key, table_key, interval);

@@ -1,7 +1,7 @@
 // CheckpointRows: what a checkpoint writes for one store, made from the changelog batches since the last one.
 //
-// Restore, checkpoint and abort are this one function applied to the same input: changelog records in, the last value of each key out,
-// sorted by row key. (ARCHITECTURE.md, "The changelog is the write-ahead log".)
+// Restore, checkpoint and abort are this one function applied to the same input: changelog records in, the last value
+// of each key out, sorted by row key. (ARCHITECTURE.md, "The changelog is the write-ahead log".)
 #pragma once
 #include <memory>
 #include <string>
@@ -34,8 +34,9 @@ struct CheckpointRows {
   StorePosition position;
 };
 
-// Changelog batches of one store, whole and in order (as appended, or as fetched; control batches are skipped), to rows. `observed` is
-// the largest window start seen in this store's changelog, carried from call to call. Error: CORRUPT_MESSAGE.
+// Changelog batches of one store, whole and in order (as appended, or as fetched; control batches are skipped), to
+// rows. `observed` is the largest window start seen in this store's changelog, carried from call to call. Error:
+// CORRUPT_MESSAGE.
 Result<CheckpointRows> rows_of(const StoreSpec& spec, const std::vector<BytesView>& batches, Timestamp& observed);
 
 }  // namespace millrace

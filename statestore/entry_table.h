@@ -1,8 +1,9 @@
 // EntryTable: one store's keys in memory, each with its current value and what the two caches know of it.
 //
-// The record cache and the value cache are views of this one table (ARCHITECTURE.md, "Two caches, one entry table"). Open addressing
-// over pointers whose upper 16 bits hold a part of the hash; an entry is one allocation: header, value, old value, key bytes, and it
-// never moves. No order is ever taken from the table: what must be ordered carries a tick, and is sorted by it when asked.
+// The record cache and the value cache are views of this one table (ARCHITECTURE.md, "Two caches, one entry table").
+// Open addressing over pointers whose upper 16 bits hold a part of the hash; an entry is one allocation: header, value,
+// old value, key bytes, and it never moves. No order is ever taken from the table: what must be ordered carries a tick,
+// and is sorted by it when asked.
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -16,21 +17,21 @@ namespace millrace {
 // One key of a store. Fields are the caches'; the table itself uses hash and key_size.
 struct Entry {
   std::uint64_t hash = 0;
-  std::int64_t used = 0;        // record cache: tick of the last use
-  std::int64_t dirtied = 0;     // record cache: tick of the last update not flushed yet; 0: clean
-  std::int64_t logged = 0;      // sequence of its last changelog record; above the checkpointed one the entry is pinned
-  Timestamp timestamp;          // of the value
-  Timestamp record_timestamp;   // context of the last update
+  std::int64_t used = 0;       // record cache: tick of the last use
+  std::int64_t dirtied = 0;    // record cache: tick of the last update not flushed yet; 0: clean
+  std::int64_t logged = 0;     // sequence of its last changelog record; above the checkpointed one the entry is pinned
+  Timestamp timestamp;         // of the value
+  Timestamp record_timestamp;  // context of the last update
   Offset offset = 0;
   std::string_view topic;
-  Headers* headers = nullptr;   // owned; null: none
+  Headers* headers = nullptr;  // owned; null: none
   PartitionId partition = 0;
   std::uint32_t key_size = 0;
   std::uint32_t cached_bytes = 0;  // what the record cache counts for it; 0 when it is not in there
-  bool in_cache = false;        // in the record cache
-  bool has_value = false;       // else it stands for a key that is known to be absent, or deleted
-  bool had_value = false;       // whether there was a value at the last flush; meaningful while dirty
-  bool has_old = false;         // the old-value slot is filled
+  bool in_cache = false;           // in the record cache
+  bool has_value = false;          // else it stands for a key that is known to be absent, or deleted
+  bool had_value = false;          // whether there was a value at the last flush; meaningful while dirty
+  bool has_old = false;            // the old-value slot is filled
 };
 
 class EntryTable {
@@ -69,8 +70,12 @@ class EntryTable {
 
   BytesView key(const Entry* e) const { return {reinterpret_cast<const char*>(e) + key_at_, e->key_size}; }
   // Null if the entry has none.
-  const void* value(const Entry* e) const { return e->has_value ? reinterpret_cast<const char*>(e) + value_at_ : nullptr; }
-  const void* old_value(const Entry* e) const { return e->has_old ? reinterpret_cast<const char*>(e) + old_at_ : nullptr; }
+  const void* value(const Entry* e) const {
+    return e->has_value ? reinterpret_cast<const char*>(e) + value_at_ : nullptr;
+  }
+  const void* old_value(const Entry* e) const {
+    return e->has_old ? reinterpret_cast<const char*>(e) + old_at_ : nullptr;
+  }
   // Copies *value in; null takes the value away. `value` may be the entry's own.
   void set_value(Entry* e, const void* value);
   Result<> read_value(Entry* e, const AnySerde& serde, BytesView in, const SerdeContext& context);

@@ -68,7 +68,8 @@ std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::rows(Wanted wanted, Order
   return std::make_unique<Rows>(std::move(sorted));
 }
 
-std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::range(std::optional<BytesView> from, std::optional<BytesView> to, Order order) {
+std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::range(std::optional<BytesView> from, std::optional<BytesView> to,
+                                                             Order order) {
   return rows([&](BytesView key) { return (!from || key >= *from) && (!to || key <= *to); }, order);
 }
 

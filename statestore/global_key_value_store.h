@@ -23,7 +23,8 @@ class GlobalKeyValueStore final : public KeyValueStore {
   ValueAndTimestamp get(BytesView key) override;
   // Never called: a global store is filled from its topic only.
   ValueAndTimestamp put(BytesView key, const void* value, Timestamp timestamp, const RecordContext& context) override;
-  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to, Order order) override;
+  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to,
+                                          Order order) override;
   std::unique_ptr<KeyValueIterator> prefix_scan(BytesView prefix) override;
   const StoreSpec& spec() const { return spec_; }
 

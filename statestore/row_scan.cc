@@ -6,14 +6,15 @@
 
 namespace millrace {
 
-RowScan::RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, std::unique_ptr<RowIterator> base, Shape shape,
-                 Order order)
+RowScan::RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, std::unique_ptr<RowIterator> base,
+                 Shape shape, Order order)
     : store_(store), shape_(std::move(shape)), order_(order), base_(std::move(base)) {
   for (TaskStore::Row& row : overlay) {
     Bytes key = shape_.order_key(row.table_key);
     overlay_.emplace_back(std::move(key), std::move(row));
   }
-  std::sort(overlay_.begin(), overlay_.end(), [&](const auto& a, const auto& b) { return comes_first(a.first, b.first); });
+  std::sort(overlay_.begin(), overlay_.end(),
+            [&](const auto& a, const auto& b) { return comes_first(a.first, b.first); });
   advance_base();
 }
 

@@ -11,15 +11,16 @@ namespace millrace {
 
 class RowScan {
  public:
-  // `overlay`: the table's live rows of the range; sorted here by `order_key` (bytes that order rows as the checkpoint's keys do).
-  // `base`: the checkpoint's rows of the range, already in order; may be null. `table_key` maps a row key to a table key; `wanted` says
-  // which of the checkpoint's rows belong to the scan.
+  // `overlay`: the table's live rows of the range; sorted here by `order_key` (bytes that order rows as the
+  // checkpoint's keys do). `base`: the checkpoint's rows of the range, already in order; may be null. `table_key` maps
+  // a row key to a table key; `wanted` says which of the checkpoint's rows belong to the scan.
   struct Shape {
     std::function<Bytes(BytesView table_key)> order_key;
     std::function<BytesView(BytesView row_key)> table_key;
     std::function<bool(BytesView table_key)> wanted;
   };
-  RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, std::unique_ptr<RowIterator> base, Shape shape, Order order);
+  RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, std::unique_ptr<RowIterator> base, Shape shape,
+          Order order);
   bool next();
   const TaskStore::Row& row() const { return current_; }
 

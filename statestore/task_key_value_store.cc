@@ -28,17 +28,21 @@ std::unique_ptr<KeyValueIterator> scan(TaskStore& store, std::optional<Bytes> fr
 
 }  // namespace
 
-std::unique_ptr<KeyValueIterator> TaskKeyValueStore::range(std::optional<BytesView> from, std::optional<BytesView> to, Order order) {
+std::unique_ptr<KeyValueIterator> TaskKeyValueStore::range(std::optional<BytesView> from, std::optional<BytesView> to,
+                                                           Order order) {
   std::optional<Bytes> low, high, below;
   if (from) low = Bytes(*from);
   if (to) high = Bytes(*to);
   if (high) below = Bytes(*high + '\0');  // the smallest key above the last one wanted
-  return scan(store_, low, below, [low, high](BytesView key) { return (!low || key >= *low) && (!high || key <= *high); }, order);
+  return scan(
+      store_, low, below, [low, high](BytesView key) { return (!low || key >= *low) && (!high || key <= *high); },
+      order);
 }
 
 std::unique_ptr<KeyValueIterator> TaskKeyValueStore::prefix_scan(BytesView prefix) {
   Bytes wanted(prefix);
-  return scan(store_, wanted, std::nullopt, [wanted](BytesView key) { return key.starts_with(wanted); }, Order::ascending);
+  return scan(
+      store_, wanted, std::nullopt, [wanted](BytesView key) { return key.starts_with(wanted); }, Order::ascending);
 }
 
 }  // namespace millrace

@@ -17,7 +17,8 @@ class TaskKeyValueStore final : public KeyValueStore {
   ValueAndTimestamp put(BytesView key, const void* value, Timestamp timestamp, const RecordContext& context) override {
     return store_.put(key, value, timestamp, context);
   }
-  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to, Order order) override;
+  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to,
+                                          Order order) override;
   std::unique_ptr<KeyValueIterator> prefix_scan(BytesView prefix) override;
 
  private:

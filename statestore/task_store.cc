@@ -8,7 +8,8 @@
 namespace millrace {
 
 namespace {
-// Kafka's NamedCache.LRUNode and LRUCacheEntry: four references of 8 bytes less one, a flag, and the record context without its topic.
+// Kafka's NamedCache.LRUNode and LRUCacheEntry: four references of 8 bytes less one, a flag, and the record context
+// without its topic.
 constexpr std::size_t node_bytes = 24, flag_bytes = 1, context_bytes = 20;
 constexpr std::size_t timestamp_bytes = 8;
 // Kafka caches window rows under segment id, key, start and sequence; the table key has key and start.
@@ -61,7 +62,8 @@ Entry* TaskStore::load(BytesView table_key, std::uint64_t hash) {
   auto found = environment_.checkpoint->get(row_key, row_scratch_);
   if (!found) fail(table_key, found.error().text());
   if (!*found) return nullptr;
-  if (row_scratch_.size() < timestamp_bytes) fail(table_key, "a row of less than 8 bytes: the state directory is damaged");
+  if (row_scratch_.size() < timestamp_bytes)
+    fail(table_key, "a row of less than 8 bytes: the state directory is damaged");
   Entry* e = table_->insert(table_key, hash);
   auto read = table_->read_value(e, spec_.value, BytesView(row_scratch_).substr(timestamp_bytes),
                                  {environment_.changelog_topic, false, nullptr});
@@ -81,7 +83,8 @@ Entry* TaskStore::find_or_load(BytesView table_key) {
 ValueAndTimestamp TaskStore::get(BytesView table_key) {
   Entry* e = find_or_load(table_key);
   if (!e) return {};
-  if (windowed()) {  // Kafka's window cache holds updates only; what it has not is asked of the store, which hides expired windows
+  if (windowed()) {  // Kafka's window cache holds updates only; what it has not is asked of the store, which hides
+                     // expired windows
     if (!e->in_cache && !is_live(start_in_table_key(table_key))) return {};
   } else if (caches()) {
     if (e->in_cache) {
@@ -104,7 +107,8 @@ ValueAndTimestamp TaskStore::peek(BytesView table_key) {
 
 // ---------------------------------------------------------------- writing
 
-ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timestamp timestamp, const RecordContext& context) {
+ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timestamp timestamp,
+                                 const RecordContext& context) {
   Entry* e = find_or_load(table_key);
   if (!e) last_ = e = table_->insert(table_key, EntryTable::hash_of(table_key));
   ValueAndTimestamp old;
@@ -153,14 +157,16 @@ void TaskStore::log(Entry* e, Timestamp when_deleted) {
   if (!environment_.changelog) return;
   BytesView value;
   if (e->has_value) {
-    auto written = serialized(spec_.value, table_->value(e), value_scratch_, {environment_.changelog_topic, false, nullptr});
+    auto written =
+        serialized(spec_.value, table_->value(e), value_scratch_, {environment_.changelog_topic, false, nullptr});
     if (!written) fail(table_->key(e), "its value does not serialise: " + written.error().message());
     value = *written;
     if (!value.data()) value = BytesView("", 0);
     if (key.size() + value.size() + 128 > environment_.max_message_bytes)
-      fail(table_->key(e), "the value has grown to " + std::to_string(value.size()) + " bytes, over max.message.bytes = " +
-                               std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +
-                               ". Keep less in one aggregate, store a reference to the data, or raise max.message.bytes");
+      fail(table_->key(e),
+           "the value has grown to " + std::to_string(value.size()) + " bytes, over max.message.bytes = " +
+               std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +
+               ". Keep less in one aggregate, store a reference to the data, or raise max.message.bytes");
   }
   environment_.changelog->log(key, value, e->has_value ? e->timestamp : when_deleted);
 }
@@ -168,7 +174,8 @@ void TaskStore::log(Entry* e, Timestamp when_deleted) {
 // ---------------------------------------------------------------- the record cache
 
 std::size_t TaskStore::cache_bytes(const Entry* e) const {
-  std::size_t n = e->key_size + (windowed() ? window_cache_key_extra : 0) + node_bytes + flag_bytes + context_bytes + e->topic.size();
+  std::size_t n = e->key_size + (windowed() ? window_cache_key_extra : 0) + node_bytes + flag_bytes + context_bytes +
+                  e->topic.size();
   if (e->has_value) n += timestamp_bytes + spec_.value.table->serialized_size(spec_.value.self, table_->value(e));
   if (e->headers)
     for (const Header& h : *e->headers) n += h.name.size() + (h.value ? h.value->size() : 0);
@@ -266,8 +273,8 @@ void TaskStore::flush_entry(Entry* e) {
 
 Result<> TaskStore::restore(BytesView changelog_key, BytesView value, bool has_value, Timestamp timestamp) {
   if (windowed() && changelog_key.size() < 12)
-    return Error(ErrorCode::corrupt_message, environment_.changelog_topic + ": a window key of " +
-                                                 std::to_string(changelog_key.size()) + " bytes");
+    return Error(ErrorCode::corrupt_message,
+                 environment_.changelog_topic + ": a window key of " + std::to_string(changelog_key.size()) + " bytes");
   BytesView key = windowed() ? table_key_in_store_key(changelog_key) : changelog_key;
   const std::uint64_t hash = EntryTable::hash_of(key);
   Entry* e = table_->find(key, hash);
@@ -322,10 +329,13 @@ TaskStore::Row TaskStore::copy(const Entry* e) const {
   return {Bytes(table_->key(e)), std::move(value), e->timestamp};
 }
 
-bool TaskStore::shadows(BytesView table_key) const { return table_->find(table_key, EntryTable::hash_of(table_key)) != nullptr; }
+bool TaskStore::shadows(BytesView table_key) const {
+  return table_->find(table_key, EntryTable::hash_of(table_key)) != nullptr;
+}
 
 Result<> TaskStore::read_row(BytesView bytes, Row& row) const {
-  if (bytes.size() < timestamp_bytes) return Error(ErrorCode::corrupt_message, "store " + spec_.name + ": a row of less than 8 bytes");
+  if (bytes.size() < timestamp_bytes)
+    return Error(ErrorCode::corrupt_message, "store " + spec_.name + ": a row of less than 8 bytes");
   row.timestamp = {from_big_endian<std::int64_t>(bytes.data())};
   row.value = std::make_shared<AnyValue>(spec_.value.table->type);
   return row.value->read(spec_.value, bytes.substr(timestamp_bytes), {environment_.changelog_topic, false, nullptr});

@@ -1,12 +1,12 @@
-// TaskStore: what a task's key-value and window stores have in common: the entry table, both caches over it, the changelog and the
-// rows of the last checkpoint.
+// TaskStore: what a task's key-value and window stores have in common: the entry table, both caches over it, the
+// changelog and the rows of the last checkpoint.
 //
-// The store is never written to the checkpoint from here: updates go to the changelog, and a checkpoint job later takes them from there
-// (runtime/checkpointer.h). Until then the entry is pinned in memory.
+// The store is never written to the checkpoint from here: updates go to the changelog, and a checkpoint job later takes
+// them from there (runtime/checkpointer.h). Until then the entry is pinned in memory.
 //
-// With the record cache on, a put is held back: the last value of each key is logged and forwarded on flush (commit) or eviction, in the
-// order of the last updates, an evicted key first. Off, a put is logged at once. This is Kafka's CachingKeyValueStore, CachingWindowStore,
-// NamedCache and ThreadCache, byte for byte in what comes out.
+// With the record cache on, a put is held back: the last value of each key is logged and forwarded on flush (commit) or
+// eviction, in the order of the last updates, an evicted key first. Off, a put is logged at once. This is Kafka's
+// CachingKeyValueStore, CachingWindowStore, NamedCache and ThreadCache, byte for byte in what comes out.
 #pragma once
 #include <memory>
 #include <string>
@@ -21,15 +21,16 @@ namespace millrace {
 
 // What a task gives its stores. All of it outlives them.
 struct StoreEnvironment {
-  RecordCache* record_cache = nullptr;     // null: no caching at all (statestore.cache.max.bytes=0)
-  ChangelogWriter* changelog = nullptr;    // null: logging is off
-  Checkpoint* checkpoint = nullptr;        // null: all of the store is in memory
-  std::string changelog_topic;             // for serdes that ask, and for messages
-  std::size_t max_message_bytes = 1 << 20; // a larger record cannot be logged
+  RecordCache* record_cache = nullptr;      // null: no caching at all (statestore.cache.max.bytes=0)
+  ChangelogWriter* changelog = nullptr;     // null: logging is off
+  Checkpoint* checkpoint = nullptr;         // null: all of the store is in memory
+  std::string changelog_topic;              // for serdes that ask, and for messages
+  std::size_t max_message_bytes = 1 << 20;  // a larger record cannot be logged
 };
 
-// Thrown by a store that cannot go on: an aggregate that outgrew the message limit, bytes that no longer deserialise, a failing disk.
-// The message names store and key. It reaches the task's handler as an exception of the operator that asked would.
+// Thrown by a store that cannot go on: an aggregate that outgrew the message limit, bytes that no longer deserialise, a
+// failing disk. The message names store and key. It reaches the task's handler as an exception of the operator that
+// asked would.
 class StoreError;
 
 class TaskStore {
@@ -56,7 +57,8 @@ class TaskStore {
   std::int64_t logged_sequence() const { return logged_; }
   // A checkpoint now holds all records up to `sequence`: entries that were not updated since may be evicted.
   void checkpointed(std::int64_t sequence);
-  // Evicts clean entries until the table is at most `bytes` large, and dead ones in any case. Between two slices, never within one.
+  // Evicts clean entries until the table is at most `bytes` large, and dead ones in any case. Between two slices, never
+  // within one.
   void trim(std::size_t bytes);
   std::size_t memory_bytes() const;
 
@@ -104,19 +106,19 @@ class TaskStore {
   FlushListener listener_;
   bool send_old_ = false;
   std::unique_ptr<EntryTable> table_;
-  Entry* last_ = nullptr;             // what get() found: put() of the same key needs no look-up
-  AnyValue old_;                      // what an uncached put replaced
-  std::vector<Entry*> dirty_;         // in no order; sorted by tick when flushed
+  Entry* last_ = nullptr;      // what get() found: put() of the same key needs no look-up
+  AnyValue old_;               // what an uncached put replaced
+  std::vector<Entry*> dirty_;  // in no order; sorted by tick when flushed
   std::size_t in_cache_ = 0;
   struct Used {
     std::int64_t tick;
     Entry* entry;
   };
-  std::vector<Used> by_use_;          // entries in the cache by tick, descending, as of some moment; stale ones are skipped
+  std::vector<Used> by_use_;  // entries in the cache by tick, descending, as of some moment; stale ones are skipped
   std::int64_t logged_ = 0;
   std::int64_t checkpointed_ = 0;
-  std::size_t dead_ = 0;              // about how many entries hold nothing
-  Timestamp observed_{-1};            // window stores: the largest window start that was logged
+  std::size_t dead_ = 0;    // about how many entries hold nothing
+  Timestamp observed_{-1};  // window stores: the largest window start that was logged
   Bytes key_scratch_, value_scratch_;
   std::string row_scratch_;
 };

@@ -27,7 +27,9 @@ BytesView TaskWindowStore::table_key(BytesView key, Timestamp window_start) {
   return scratch_;
 }
 
-ValueAndTimestamp TaskWindowStore::fetch(BytesView key, Timestamp window_start) { return store_.get(table_key(key, window_start)); }
+ValueAndTimestamp TaskWindowStore::fetch(BytesView key, Timestamp window_start) {
+  return store_.get(table_key(key, window_start));
+}
 
 ValueAndTimestamp TaskWindowStore::put(BytesView key, const void* value, Timestamp window_start, Timestamp timestamp,
                                        const RecordContext& context) {
@@ -38,8 +40,9 @@ std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch(BytesView key, Times
   return fetch_range(key, key, from, to, order);
 }
 
-std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch_range(std::optional<BytesView> from_key, std::optional<BytesView> to_key,
-                                                                  Timestamp from, Timestamp to, Order order) {
+std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch_range(std::optional<BytesView> from_key,
+                                                                  std::optional<BytesView> to_key, Timestamp from,
+                                                                  Timestamp to, Order order) {
   std::optional<Bytes> low, high;
   if (from_key) low = Bytes(*from_key);
   if (to_key) high = Bytes(*to_key);
@@ -74,7 +77,9 @@ std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch_range(std::optional<
   }
   shape.table_key = [](BytesView row_key) { return table_key_in_row_key(row_key); };
   TaskStore& store = store_;
-  shape.wanted = [&store, in_range](BytesView table_key) { return in_range(table_key) && store.is_live(start_in_table_key(table_key)); };
+  shape.wanted = [&store, in_range](BytesView table_key) {
+    return in_range(table_key) && store.is_live(start_in_table_key(table_key));
+  };
   return std::make_unique<Rows>(RowScan(store_, store_.overlay(in_range), std::move(base), std::move(shape), order));
 }
 

@@ -19,8 +19,8 @@ class TaskWindowStore final : public WindowStore {
   ValueAndTimestamp put(BytesView key, const void* value, Timestamp window_start, Timestamp timestamp,
                         const RecordContext& context) override;
   std::unique_ptr<WindowStoreIterator> fetch(BytesView key, Timestamp from, Timestamp to, Order order) override;
-  std::unique_ptr<WindowStoreIterator> fetch_range(std::optional<BytesView> from_key, std::optional<BytesView> to_key, Timestamp from,
-                                                   Timestamp to, Order order) override;
+  std::unique_ptr<WindowStoreIterator> fetch_range(std::optional<BytesView> from_key, std::optional<BytesView> to_key,
+                                                   Timestamp from, Timestamp to, Order order) override;
 
  private:
   BytesView table_key(BytesView key, Timestamp window_start);

@@ -1,8 +1,8 @@
 // ValueType and SerdeTable: what compiled code may do with a key or value whose C++ type it does not know.
 //
-// One ValueType per C++ type, one SerdeTable per (serde type, value type): serdes may be objects with state, and keys are equal when
-// their bytes are, so no ==, < or hash is asked of a type. Caches, stores, joins and windows are ordinary .cc files over these
-// tables; the typed skin (dsl/serde.h) makes one constant of each.
+// One ValueType per C++ type, one SerdeTable per (serde type, value type): serdes may be objects with state, and keys
+// are equal when their bytes are, so no ==, < or hash is asked of a type. Caches, stores, joins and windows are
+// ordinary .cc files over these tables; the typed skin (dsl/serde.h) makes one constant of each.
 #pragma once
 #include <cstddef>
 #include <new>
@@ -20,26 +20,27 @@ namespace millrace {
 struct ValueType {
   std::size_t size;
   std::size_t align;
-  bool trivial;                                     // copying is memcpy, destroying is nothing
-  void (*copy)(void* to, const void* from);         // constructs at raw memory
-  void (*move)(void* to, void* from);               // constructs at raw memory
-  void (*assign)(void* to, const void* from);       // to a live object
+  bool trivial;                                // copying is memcpy, destroying is nothing
+  void (*copy)(void* to, const void* from);    // constructs at raw memory
+  void (*move)(void* to, void* from);          // constructs at raw memory
+  void (*assign)(void* to, const void* from);  // to a live object
   void (*destroy)(void* object) noexcept;
 };
 template <class T>
-inline constexpr ValueType value_type_of{
-    sizeof(T), alignof(T), std::is_trivially_copyable_v<T>,
-    [](void* to, const void* from) { ::new (to) T(*static_cast<const T*>(from)); },
-    [](void* to, void* from) { ::new (to) T(std::move(*static_cast<T*>(from))); },
-    [](void* to, const void* from) {
-      if constexpr (std::is_copy_assignable_v<T>) {
-        *static_cast<T*>(to) = *static_cast<const T*>(from);
-      } else {
-        static_cast<T*>(to)->~T();
-        ::new (to) T(*static_cast<const T*>(from));
-      }
-    },
-    [](void* object) noexcept { static_cast<T*>(object)->~T(); }};
+inline constexpr ValueType value_type_of{sizeof(T),
+                                         alignof(T),
+                                         std::is_trivially_copyable_v<T>,
+                                         [](void* to, const void* from) { ::new (to) T(*static_cast<const T*>(from)); },
+                                         [](void* to, void* from) { ::new (to) T(std::move(*static_cast<T*>(from))); },
+                                         [](void* to, const void* from) {
+                                           if constexpr (std::is_copy_assignable_v<T>) {
+                                             *static_cast<T*>(to) = *static_cast<const T*>(from);
+                                           } else {
+                                             static_cast<T*>(to)->~T();
+                                             ::new (to) T(*static_cast<const T*>(from));
+                                           }
+                                         },
+                                         [](void* object) noexcept { static_cast<T*>(object)->~T(); }};
 
 // What Java's serialize() is given beside the value.
 struct SerdeContext {
@@ -53,8 +54,8 @@ struct SerdeTable {
   const ValueType* type;
   // Appends the serialised value to `out`.
   Result<> (*write)(const void* self, const void* value, Bytes& out, const SerdeContext& context);
-  // Constructs a value at raw memory `to` (constructed = false), or assigns to the live object there (true), which may reuse its
-  // memory. On error nothing was constructed; an assigned-to object holds an unspecified value.
+  // Constructs a value at raw memory `to` (constructed = false), or assigns to the live object there (true), which may
+  // reuse its memory. On error nothing was constructed; an assigned-to object holds an unspecified value.
   Result<> (*read)(const void* self, BytesView in, void* to, bool constructed, const SerdeContext& context);
   // The exact size that write would append: the record cache counts it.
   std::size_t (*serialized_size)(const void* self, const void* value);
@@ -62,7 +63,8 @@ struct SerdeTable {
   std::size_t (*memory_size)(const void* self, const void* value);
   // Where a value's serialised form is its own bytes (strings): a view of it, for free. Null otherwise.
   BytesView (*view)(const void* value);
-  // Windowed keys are partitioned by their bytes without this many at the end (Java's WindowedStreamPartitioner); 0 for others.
+  // Windowed keys are partitioned by their bytes without this many at the end (Java's WindowedStreamPartitioner); 0 for
+  // others.
   std::size_t (*suffix)(const void* self);
 };
 struct AnySerde {
@@ -72,7 +74,8 @@ struct AnySerde {
 };
 
 // The serialised form of `value`, in `scratch` unless the value is its own bytes. Error: the serde's.
-inline Result<BytesView> serialized(const AnySerde& serde, const void* value, Bytes& scratch, const SerdeContext& context) {
+inline Result<BytesView> serialized(const AnySerde& serde, const void* value, Bytes& scratch,
+                                    const SerdeContext& context) {
   if (serde.table->view) return serde.table->view(value);
   scratch.clear();
   MR_TRY(serde.table->write(serde.self, value, scratch, context));

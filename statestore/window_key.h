@@ -1,8 +1,8 @@
 // Kafka's bytes of window store keys, and where a window's rows stand in a checkpoint.
 //
-//   store key and changelog key: key | window start i64 | sequence i32 (always 0: the DSL's stores retain no duplicates)
-//   row key in a checkpoint:     segment id i64 | store key     (all numbers big-endian)
-//   table key, in memory:        key | window start i64
+//   store key and changelog key: key | window start i64 | sequence i32 (always 0: the DSL's stores retain no
+//   duplicates) row key in a checkpoint:     segment id i64 | store key     (all numbers big-endian) table key, in
+//   memory:        key | window start i64
 #pragma once
 #include <algorithm>
 #include <cstdint>
@@ -13,7 +13,9 @@
 namespace millrace {
 
 // Kafka's segment length: half the retention, at least a minute.
-inline std::int64_t segment_interval_ms(Duration retention) { return std::max<std::int64_t>(retention.count() / 2, 60'000); }
+inline std::int64_t segment_interval_ms(Duration retention) {
+  return std::max<std::int64_t>(retention.count() / 2, 60'000);
+}
 
 inline void append_table_key(Bytes& out, BytesView key, Timestamp start) {
   out.append(key);

@@ -51,7 +51,7 @@ Result<Bytes> EntryFile::entry(std::size_t i) const {
   return bytes;
 }
 
-Result<bool> EntryFile::write_new(Site site) {
+Result<bool> EntryFile::write(Site site) {
   if (sealed_ || (!replace_ && written_ == entries_.size() && (written_ > 0 || files_.exists(path_)))) return false;
   MR_ASSIGN(auto file, files_.open(path_, replace_ ? OpenMode::replace : OpenMode::append));
   MR_TRY(file->append(BytesView(entries_).substr(written_), site));
@@ -60,15 +60,9 @@ Result<bool> EntryFile::write_new(Site site) {
   return true;
 }
 
-Result<> EntryFile::write(Site site) {
-  MR_ASSIGN(bool wrote, write_new(site));
-  if (wrote) MR_TRY(sync(site));
-  return {};
-}
-
 Result<> EntryFile::seal(Site site) {
   if (sealed_) return {};
-  MR_TRY(write_new(site));
+  MR_TRY(write(site));
   sealed_count_ = entries_.size() / entry_size_;
   sealed_ = true;
   Bytes().swap(entries_);
@@ -76,10 +70,10 @@ Result<> EntryFile::seal(Site site) {
   return {};
 }
 
-Result<> EntryFile::sync(Site site) {
-  if (!files_.exists(path_)) return {};
-  MR_ASSIGN(auto file, files_.open(path_, OpenMode::append));
-  return file->sync(site);
+Result<> EntryFile::sync(const std::string& path, Site site) const {
+  auto file = files_.open(path, OpenMode::read);
+  if (!file) return files_.exists(path) ? Result<>(std::move(file).error()) : Result<>();
+  return (*file)->sync(site);
 }
 
 }  // namespace millrace::broker

@@ -55,19 +55,17 @@ class EntryFile {
     }
     return low;
   }
-  // Writes what is not on disk yet; syncs it if there was any.
-  Result<> write(Site site);
-  // write(), then leaves the entries to the disk. Not synced: recovery rebuilds what a crash loses (write() at the next
-  // checkpoint comes too late for a sealed file, so it is synced by sync()).
+  // Writes what is not in the file yet; returns whether there was anything.
+  Result<bool> write(Site site);
+  // write(), then leaves the entries to the disk.
   Result<> seal(Site site);
-  Result<> sync(Site site);
+  // Syncs the file at `path` (this one's, read under the owner's lock); no error if it is gone. Needs no lock.
+  Result<> sync(const std::string& path, Site site) const;
   const std::string& path() const { return path_; }
   // After the file was renamed.
   void set_path(std::string path) { path_ = std::move(path); }
 
  private:
-  Result<bool> write_new(Site site);
-
   FileSystem& files_;
   std::string path_;
   std::size_t entry_size_;

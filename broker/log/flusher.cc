@@ -44,13 +44,17 @@ Result<> Flusher::sync_round(const std::vector<std::shared_ptr<PartitionLog>>& p
     MR_TRY(logs_.files().sync_filesystem(logs_.path(), "log.filesystem.sync"));
   } else {
     for (std::size_t i = 0; i < logs.size(); ++i) {
-      for (auto& segment : unsynced[i].segments) MR_TRY(segment->file().sync("log.segment.sync"));
-      if (unsynced[i].directory) {
-        MR_TRY(logs_.files().sync_directory(logs[i]->directory(), "log.directory.sync"));
-      }
+      auto result = sync_log(*logs[i], unsynced[i]);
+      if (!result && !logs[i]->is_deleted()) return result;  // of a deleted topic the files may be gone
     }
   }
   for (std::size_t i = 0; i < logs.size(); ++i) logs[i]->synced(unsynced[i].end);
+  return {};
+}
+
+Result<> Flusher::sync_log(const PartitionLog& log, const PartitionLog::Unsynced& unsynced) {
+  for (const auto& segment : unsynced.segments) MR_TRY(segment->file().sync("log.segment.sync"));
+  if (unsynced.directory) MR_TRY(logs_.files().sync_directory(log.directory(), "log.directory.sync"));
   return {};
 }
 

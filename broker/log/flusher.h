@@ -30,6 +30,7 @@ class Flusher {
   static constexpr std::size_t files_synced_one_by_one = 8;
 
  private:
+  Result<> sync_log(const PartitionLog& log, const PartitionLog::Unsynced& unsynced);
   Result<> sync_round(const std::vector<std::shared_ptr<PartitionLog>>& partitions);
 
   LogDirectory& logs_;

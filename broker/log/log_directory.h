@@ -58,6 +58,7 @@ class LogDirectory {
   Result<Offsets> read_offsets(const std::string& file);
   Result<> write_offsets(const std::string& file, const Offsets& offsets, Site site);
   static constexpr const char* recovery_point_file = "recovery-point-offset-checkpoint";
+  static constexpr const char* cleaner_file = "cleaner-offset-checkpoint";
   static constexpr const char* log_start_file = "log-start-offset-checkpoint";
 
  private:

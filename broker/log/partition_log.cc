@@ -260,24 +260,47 @@ bool PartitionLog::has_unsynced() const {
   return segments_.back()->dirty || names_unsynced_;
 }
 
+// What is to be written is taken under the lock; the disk is waited for without it, so that appends go on.
 Result<Offset> PartitionLog::checkpoint() {
-  std::lock_guard appends(append_mutex_);
-  MR_TRY(check_open());
-  // By offset and not by the dirty marks: a flusher's round that has taken those may not have synced yet.
-  auto unsynced = take_unsynced();
-  for (std::size_t i = 0; i < segments_.size(); ++i) {
-    if (i + 1 < segments_.size() && segments_[i + 1]->base_offset() <= synced_) continue;
-    if (auto result = segments_[i]->file().sync("log.segment.sync"); !result) {
+  struct Indexes {
+    std::shared_ptr<Segment> segment;
+    std::vector<std::string> files;
+  };
+  std::vector<std::shared_ptr<Segment>> unsynced;
+  std::vector<Indexes> indexes;
+  Bytes snapshot;
+  std::string epochs;
+  Offset end = 0;
+  {
+    std::lock_guard appends(append_mutex_);
+    MR_TRY(check_open());
+    std::lock_guard lock(mutex_);
+    constexpr Duration producer_id_expiration = 24h;  // producer.id.expiration.ms
+    producers_.expire(logs_.env().clock().now() - producer_id_expiration);
+    snapshot = producers_.encode_snapshot();
+    epochs = epochs_.encode();
+    end = log_end_;
+    for (std::size_t i = 0; i < segments_.size(); ++i) {
+      MR_ASSIGN(auto files, segments_[i]->write_indexes());
+      if (!files.empty()) indexes.push_back({segments_[i], std::move(files)});
+      // By offset and not by the dirty marks: a flusher's round that has taken those may not have synced yet.
+      bool below = i + 1 < segments_.size() && segments_[i + 1]->base_offset() <= synced_;
+      if (!below) unsynced.push_back(segments_[i]);
+    }
+  }
+  for (const auto& segment : unsynced) {
+    if (auto result = segment->file().sync("log.segment.sync"); !result) {
       logs_.fence(result.error());
       return std::move(result).error();
     }
   }
-  for (auto& segment : segments_) MR_TRY(segment->checkpoint_indexes());
-  MR_TRY(write_producer_snapshot(logs_.files(), directory(), unsynced.end, producers_));
-  MR_TRY(logs_.files().write_file_atomically(directory() + "/leader-epoch-checkpoint", epochs_.encode(),
-                                             "log.epochs.write"));  // syncs the directory too
-  synced(unsynced.end);
-  return unsynced.end;
+  for (const auto& index : indexes) MR_TRY(index.segment->sync_indexes(index.files));
+  auto& files = logs_.files();
+  MR_TRY(write_producer_snapshot(files, directory(), end, snapshot));
+  // Syncs the directory, and with it the names of new segments.
+  MR_TRY(files.write_file_atomically(directory() + "/leader-epoch-checkpoint", epochs, "log.epochs.write"));
+  synced(end);
+  return end;
 }
 
 void PartitionLog::mark_deleted() {

@@ -150,7 +150,13 @@ class PartitionLog {
 
   // For compaction: the sealed segments below the first undecided transaction, and their replacement.
   std::vector<std::shared_ptr<Segment>> cleanable_segments() const;
-  std::map<ProducerId, Offset> last_batches() const;
+  Offset cleanable_end() const;
+  Result<std::vector<AbortedTransaction>> aborted_transactions() const;
+  struct LastBatch {
+    Offset last_offset;  // -1: none of this epoch
+    ProducerEpoch epoch;
+  };
+  std::map<ProducerId, LastBatch> last_batches() const;
   Result<> replace(const std::vector<std::shared_ptr<Segment>>& old, std::shared_ptr<Segment> cleaned);
   LogDirectory& logs() const { return logs_; }
   // Deleted: no append or read succeeds any more (UNKNOWN_TOPIC_OR_PARTITION).

@@ -98,6 +98,7 @@ std::optional<ProducerState::Completed> ProducerState::apply(const RecordBatchVi
     entry.transaction_first_offset = -1;
     return completed;
   }
+  if (batch.is_control()) return std::nullopt;  // emptied by a compaction: it tells the epoch
   if (batch.base_sequence() >= 0) {
     if (entry.batch_count == ProducerEntry::batches_kept) {
       std::move(entry.batches.begin() + 1, entry.batches.end(), entry.batches.begin());

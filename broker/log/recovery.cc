@@ -61,6 +61,12 @@ class Recovery {
         changed = true;
       }
     }
+    for (const auto& name : names) {  // an index whose log never became .swap
+      if (!name.ends_with("index.swap")) continue;
+      if (files.exists(directory_ + "/" + name.substr(0, 20) + ".log.swap")) continue;
+      MR_TRY(files.remove(directory_ + "/" + name, "log.recovery.remove"));
+      changed = true;
+    }
     for (Offset base : offsets_of(names, ".log.swap")) {
       MR_TRY(finish_swap(base, names));
       changed = true;
@@ -84,6 +90,8 @@ class Recovery {
         if (!replaced && logs_.files().exists(path)) MR_TRY(logs_.files().remove(path, "log.recovery.remove"));
       }
     }
+    // The old ones are gone for good before the new one has its name: a restart never finds both.
+    MR_TRY(logs_.files().sync_directory(directory_, "log.recovery.directory"));
     return swap->rename(".swap", "", "log.recovery.swap");
   }
 
@@ -319,10 +327,8 @@ Result<RecoveredLog> recover_log(LogDirectory& logs, const std::string& partitio
   return Recovery(logs, partition, directory, config, recovery_point, synced, log_start).run();
 }
 
-Result<> write_producer_snapshot(FileSystem& files, const std::string& directory, Offset offset,
-                                 const ProducerState& producers) {
-  MR_TRY(files.write_file_atomically(segment_path(directory, offset, ".snapshot"), producers.encode_snapshot(),
-                                     "log.snapshot.write"));
+Result<> write_producer_snapshot(FileSystem& files, const std::string& directory, Offset offset, BytesView snapshot) {
+  MR_TRY(files.write_file_atomically(segment_path(directory, offset, ".snapshot"), snapshot, "log.snapshot.write"));
   MR_ASSIGN(auto names, files.list(directory));
   auto offsets = offsets_of(names, ".snapshot");
   for (std::size_t i = 0; i + 2 < offsets.size(); ++i) {

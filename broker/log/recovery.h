@@ -33,7 +33,6 @@ Result<RecoveredLog> recover_log(LogDirectory& logs, const std::string& partitio
                                  const TopicConfig& config, Offset recovery_point, Offset synced, Offset log_start);
 
 // Writes <offset>.snapshot and removes all but the latest two.
-Result<> write_producer_snapshot(FileSystem& files, const std::string& directory, Offset offset,
-                                 const ProducerState& producers);
+Result<> write_producer_snapshot(FileSystem& files, const std::string& directory, Offset offset, BytesView snapshot);
 
 }  // namespace millrace::broker

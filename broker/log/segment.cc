@@ -163,17 +163,19 @@ Result<> Segment::seal() {
   return aborted_.seal("log.index.write");
 }
 
-Result<> Segment::checkpoint_indexes() {
-  if (indexes_unsynced_) {
-    MR_TRY(offsets_.sync("log.index.sync"));
-    MR_TRY(times_.sync("log.index.sync"));
-    MR_TRY(aborted_.sync("log.index.sync"));
-    indexes_unsynced_ = false;
-    return {};
+Result<std::vector<std::string>> Segment::write_indexes() {
+  bool wrote = std::exchange(indexes_unsynced_, false);
+  for (auto* index : {&offsets_, &times_, &aborted_}) {
+    if (index == &aborted_ && aborted_.count() == 0) continue;  // a missing .txnindex is an empty one
+    MR_ASSIGN(bool now, index->write("log.index.write"));
+    wrote |= now;
   }
-  MR_TRY(offsets_.write("log.index.sync"));
-  MR_TRY(times_.write("log.index.sync"));
-  if (aborted_.count() > 0) MR_TRY(aborted_.write("log.index.sync"));
+  if (!wrote) return std::vector<std::string>();
+  return std::vector<std::string>{offsets_.path(), times_.path(), aborted_.path()};
+}
+
+Result<> Segment::sync_indexes(const std::vector<std::string>& paths) const {
+  for (const auto& path : paths) MR_TRY(offsets_.sync(path, "log.index.sync"));
   return {};
 }
 
@@ -184,33 +186,43 @@ Result<> Segment::truncate(std::uint64_t size, Offset next_offset) {
   return cut_indexes(next_offset, next_offset);
 }
 
+// Keeps the entries below, from the front and only while they rise: above what a checkpoint has synced, a power cut may
+// have left zeroes.
 Result<> Segment::cut_indexes(Offset next_offset, Offset aborted_from) {
-  MR_ASSIGN(std::size_t keep, offsets_.lower_bound([&](const char* entry) {
-    return base_offset_ + from_big_endian<std::int32_t>(entry) < next_offset;
+  auto keep = [](EntryFile& entries, auto fits) -> Result<> {
+    std::size_t count = 0;
+    for (; count < entries.count(); ++count) {
+      MR_ASSIGN(Bytes entry, entries.entry(count));
+      if (!fits(entry.data())) break;
+    }
+    entries.truncate(count);
+    return {};
+  };
+  std::int64_t last_offset = -1, last_time = -1;
+  MR_TRY(keep(offsets_, [&](const char* entry) {
+    auto relative = from_big_endian<std::int32_t>(entry);
+    bool fits = relative > last_offset && base_offset_ + relative < next_offset;
+    last_offset = relative;
+    return fits;
   }));
-  offsets_.truncate(keep);
-  std::size_t times = times_.count();
-  while (times > 0) {
-    MR_ASSIGN(Bytes entry, times_.entry(times - 1));
-    if (base_offset_ + from_big_endian<std::int32_t>(entry.data() + 8) < next_offset) break;
-    --times;
-  }
-  times_.truncate(times);
-  std::size_t aborted = aborted_.count();
-  while (aborted > 0) {
-    MR_ASSIGN(Bytes entry, aborted_.entry(aborted - 1));
-    if (from_big_endian<std::int64_t>(entry.data() + 18) < aborted_from) break;
-    --aborted;
-  }
-  aborted_.truncate(aborted);
   largest_timestamp_ = last_time_entry_ = {-1};
   offset_of_largest_ = -1;
-  if (times > 0) {
-    MR_ASSIGN(Bytes entry, times_.entry(times - 1));
-    largest_timestamp_ = last_time_entry_ = {from_big_endian<std::int64_t>(entry.data())};
-    offset_of_largest_ = base_offset_ + from_big_endian<std::int32_t>(entry.data() + 8);
-  }
-  return {};
+  MR_TRY(keep(times_, [&](const char* entry) {
+    auto time = from_big_endian<std::int64_t>(entry);
+    auto offset = base_offset_ + from_big_endian<std::int32_t>(entry + 8);
+    if (time <= last_time || offset >= next_offset || offset < base_offset_) return false;
+    last_time = time;
+    largest_timestamp_ = last_time_entry_ = {time};
+    offset_of_largest_ = offset;
+    return true;
+  }));
+  Offset last_marker = -1;
+  return keep(aborted_, [&](const char* entry) {
+    auto first = from_big_endian<std::int64_t>(entry + 10), last = from_big_endian<std::int64_t>(entry + 18);
+    bool fits = last > first && last > last_marker && last < aborted_from;
+    last_marker = last;
+    return fits;
+  });
 }
 
 void Segment::reset_indexes() {

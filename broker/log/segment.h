@@ -1,9 +1,9 @@
 // One segment of a partition: a .log file of whole batches, and what finds things in it.
 //
 //   <base offset, 20 digits>.log   record batches, one after the other
-//   <base offset>.index            last offset (less base offset) i32, position i32 of a batch, every index.interval.bytes
-//   <base offset>.timeindex        the largest timestamp so far i64, last offset (less base offset) i32 of its batch
-//   <base offset>.txnindex         aborted transactions (docs/formats/indexes.md)
+//   <base offset>.index            last offset (less base offset) i32, position i32 of a batch, every
+//   index.interval.bytes <base offset>.timeindex        the largest timestamp so far i64, last offset (less base
+//   offset) i32 of its batch <base offset>.txnindex         aborted transactions (docs/formats/indexes.md)
 // All of it is Kafka's, byte for byte (docs/formats/segment.md).
 //
 // Read with pread, never mmap: a disk error is then an error and not a signal.
@@ -69,8 +69,10 @@ class Segment {
 
   // Writes the last index entries and gives the indexes to the disk.
   Result<> seal();
-  // Writes and syncs the indexes, so that recovery may start inside this segment.
-  Result<> checkpoint_indexes();
+  // Writes the indexes, under the log's lock, and returns the files that must then be synced, without it, before
+  // recovery may start inside or above this segment.
+  Result<std::vector<std::string>> write_indexes();
+  Result<> sync_indexes(const std::vector<std::string>& paths) const;
   // Cuts the file and the indexes down to `size` bytes, the first of which lies at `next_offset`.
   Result<> truncate(std::uint64_t size, Offset next_offset);
   // Drops index entries of batches from `next_offset` on, and transactions aborted from `aborted_from` on.

@@ -1,12 +1,14 @@
 // Graph::build: from the logical to the physical graph, in the order in which Kafka writes it.
-// Source: InternalStreamsBuilder.buildAndOptimizeTopology and the writeToTopology of its nodes. topology.optimization
-// other than `none` would rewrite the logical graph between the two steps of build(): merging repartition topics,
-// reusing source topics as changelogs.
+// Source: InternalStreamsBuilder.buildAndOptimizeTopology and the writeToTopology of its nodes. what
+// topology.optimization asks for is done to the logical graph first (optimization.h).
 #include <algorithm>
+#include <functional>
 #include <map>
+#include <queue>
 #include <utility>
 
 #include "millrace/dsl/graph/node.h"
+#include "millrace/dsl/graph/optimization.h"
 #include "millrace/dsl/graph/topology_builder.h"
 #include "millrace/dsl/operators/aggregate.h"
 #include "millrace/dsl/operators/stateless.h"
@@ -33,6 +35,8 @@ class GraphWriter {
  private:
   void merge_duplicate_sources();
   void let_null_keys_pass();
+  void write_by_priority();
+  void check_all_is_named() const;
   void write(Node& node);
   void write_source(const Node& node);
   void write_table_source(const Node& node);
@@ -54,6 +58,7 @@ class GraphWriter {
   Graph::Parts& graph_;
   const TopologyConfig& config_;
   TopologyBuilder builder_;
+  std::vector<const Node*> written_;
 };
 
 // Two streams over one topic share a source. Source: InternalStreamsBuilder.mergeDuplicateSourceNodes.
@@ -77,36 +82,62 @@ void GraphWriter::merge_duplicate_sources() {
       std::replace(graph_[child].parents.begin(), graph_[child].parents.end(), id, main->second);
     }
     node.children.clear();
-    node.written = true;
+    std::erase(graph_[0].children, id);
   }
 }
 
 // Left joins take records without a key, so a repartitioning above one lets them through, unless the stream's type
 // after it says that there are none. Source: InternalStreamsBuilder.rewriteRepartitionNodes.
 void GraphWriter::let_null_keys_pass() {
-  std::vector<bool> above(graph_.nodes.size(), false);
-  for (std::size_t i = graph_.nodes.size(); i-- > 0;) {
-    Node& node = graph_.nodes[i];
-    for (NodeId child : node.children) {
+  std::vector<std::optional<bool>> above(graph_.nodes.size());  // whether there is a left join below a node
+  auto is_above_left_join = [&](auto& self, NodeId id) -> bool {
+    auto& known = above[static_cast<std::size_t>(id)];
+    if (known) return *known;
+    bool found = false;
+    for (NodeId child : graph_[id].children) {
       const Node& c = graph_[child];
       bool is_left_join = (c.kind == NodeKind::table_join || c.kind == NodeKind::global_join) && c.left;
-      if (is_left_join || above[static_cast<std::size_t>(child)]) above[i] = true;
+      found = self(self, child) || is_left_join || found;
     }
-    node.null_keys_pass = above[i] && node.null_keys_pass;
+    return *(known = found);
+  };
+  for (std::size_t i = 0; i < graph_.nodes.size(); ++i) {
+    bool passes = is_above_left_join(is_above_left_join, static_cast<NodeId>(i));
+    graph_.nodes[i].null_keys_pass = graph_.nodes[i].null_keys_pass && passes;
   }
 }
 
 Topology GraphWriter::write() {
   merge_duplicate_sources();
+  optimize(graph_, config_);
   let_null_keys_pass();
-  for (std::size_t i = 1; i < graph_.nodes.size(); ++i) {
-    if (!graph_.nodes[i].written) write(graph_.nodes[i]);
-    graph_.nodes[i].written = true;
-  }
+  write_by_priority();
+  if (config_.require_names) check_all_is_named();
   builder_.copartition(graph_.copartitioned);
   Topology topology = std::move(builder_).finish();
   topology.kept = graph_.kept;
   return topology;
+}
+
+// As Kafka's queue does: the node of the lowest number whose parents are all written. Optimisation gives a node the
+// number of another.
+void GraphWriter::write_by_priority() {
+  using Entry = std::pair<int, NodeId>;
+  std::priority_queue<Entry, std::vector<Entry>, std::greater<>> next;
+  next.emplace(-1, 0);
+  while (!next.empty()) {
+    Node& node = graph_[next.top().second];
+    next.pop();
+    bool ready = std::all_of(node.parents.begin(), node.parents.end(), [&](NodeId p) { return graph_[p].written; });
+    if (ready && !node.written) {
+      write(node);
+      node.written = true;
+      written_.push_back(&node);
+    }
+    for (NodeId child : node.children) {
+      if (!graph_[child].written) next.emplace(graph_[child].priority, child);
+    }
+  }
 }
 
 std::vector<std::string> GraphWriter::parents(const Node& node) const {
@@ -116,6 +147,24 @@ std::vector<std::string> GraphWriter::parents(const Node& node) const {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   return names;
+}
+
+// Kafka's one message for all that the user has not named, in the order in which it was written.
+void GraphWriter::check_all_is_named() const {
+  std::string changelogs, stores, topics;
+  auto add = [](std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; };
+  for (const Node* node : written_) {
+    if (node->repartitioning && !node->repartitioning->named) add(topics, node->repartitioning->topic);
+    if (!node->store || !node->materialized || node->store->queryable) continue;
+    add(stores, node->store->name);
+    if (node->store->logging && node->store->source_changelog.empty())
+      add(changelogs, node->store->name + "-changelog");
+  }
+  std::string text;
+  if (!changelogs.empty()) text += "Following changelog topic(s) has not been named: " + changelogs + "\n";
+  if (!stores.empty()) text += "Following state store(s) has not been named: " + stores + "\n";
+  if (!topics.empty()) text += "Following repartition topic(s) has not been named: " + topics + "\n";
+  if (!text.empty()) throw TopologyError("Invalid topology: " + text);
 }
 
 StoreSpec GraphWriter::store(const Node& node) const {

@@ -27,6 +27,7 @@ void Graph::keep(std::shared_ptr<const void> object) { parts_->kept.push_back(st
 
 NodeId Graph::Parts::add(NodeId parent, Node node) {
   auto id = static_cast<NodeId>(nodes.size());
+  node.priority = id;
   nodes.push_back(std::move(node));
   connect(parent, id);
   return id;
@@ -68,6 +69,8 @@ NodeId Graph::stateless(NodeId from, std::string_view prefix, std::string_view n
   Node node{.kind = NodeKind::stateless, .name = parts_->names.given_or(name, prefix)};
   node.sources = (*parts_)[from].sources;
   node.rekeyed = rekeys || (*parts_)[from].rekeyed;
+  node.changes_key = rekeys;
+  node.changes_value = prefix == "KSTREAM-MAPVALUES-" || prefix == "KSTREAM-FLATMAPVALUES-";
   node.thunk = std::move(thunk);
   return parts_->add(from, std::move(node));
 }
@@ -111,6 +114,7 @@ NodeId Graph::repartition(NodeId from, std::string_view name, AnySerde key, AnyS
   std::string prefix = name.empty() ? parts_->names.generate("KSTREAM-REPARTITION-") : std::string(name);
   Node node{.kind = NodeKind::repartition};
   node.repartitioning = parts_->name_repartitioning(prefix, key, value);
+  node.repartitioning->named = !name.empty();
   if (partitions > 0) node.repartitioning->partitions = partitions;
   node.name = node.repartitioning->source;
   node.sources = {node.name};
@@ -138,6 +142,8 @@ NodeId Graph::table_join(NodeId from, NodeId table, std::string_view name, bool 
       node.sources = {node.name};
       node.repartitioning = std::move(repartitioning);
       node.null_keys_pass = true;
+      node.repartitioning->named = !name.empty();
+      node.repartitioning->mergeable = true;
       NodeId id = g.add(from, std::move(node));
       g[from].join_repartition = id;
     }

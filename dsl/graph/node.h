@@ -50,6 +50,8 @@ struct Repartitioning {
   std::string topic, sink, filter, source;
   AnySerde key, value;
   std::optional<int> partitions;
+  bool named = false;      // by the user: its name, or that of the store it is for
+  bool mergeable = false;  // not asked for by repartition(): topology.optimization may merge it with others
 };
 
 struct Node {
@@ -83,6 +85,9 @@ struct Node {
   NodeId join_repartition = -1;  // the repartition node that joins of this stream share
   bool null_keys_pass = false;   // a repartitioning lets null keys through if there is a left join below
 
+  int priority = 0;          // nodes are written in this order, parents first
+  bool changes_key = false;  // this very node, unlike rekeyed
+  bool changes_value = false;
   bool written = false;
 };
 

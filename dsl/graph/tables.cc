@@ -78,6 +78,8 @@ NodeId Graph::to_table(NodeId from, std::string_view name, const Materialized& m
   if (g[from].rekeyed) {
     Node repartition{.kind = NodeKind::repartition};
     repartition.repartitioning = g.name_repartitioning(node.name, m.key, m.value);
+    repartition.repartitioning->named = !name.empty();
+    repartition.repartitioning->mergeable = true;
     repartition.name = repartition.repartitioning->source;
     repartition.sources = {repartition.name};
     repartition.null_keys_pass = true;
@@ -145,6 +147,8 @@ NodeId Graph::aggregate(GroupingId grouping_id, const Aggregation& how, const Ma
     Node repartition{.kind = NodeKind::repartition};
     repartition.repartitioning =
         g.name_repartitioning(grouping.name.empty() ? node.store->name : grouping.name, grouping.key, grouping.value);
+    repartition.repartitioning->named = !grouping.name.empty() || !m.as.empty();
+    repartition.repartitioning->mergeable = true;
     repartition.name = repartition.repartitioning->source;
     repartition.sources = {repartition.name};
     repartition.null_keys_pass = true;

@@ -1,4 +1,5 @@
-// Flights: 336,776 real departures of 2013, hourly weather, planes and airlines, through joins, windows and event-sourced aircraft.
+// Flights: 336,776 real departures of 2013, hourly weather, planes and airlines, through joins, windows and
+// event-sourced aircraft.
 //
 //   flights --data-dir data --input examples/flights/data
 #include <millrace/json.h>
@@ -17,7 +18,8 @@ namespace {
 
 // ---------------------------------------------------------------- topics
 
-constexpr Topic<std::optional<std::string>, flights::Flight> flight_topic{"flights", {.partitions = 4, .retention = forever}};
+constexpr Topic<std::optional<std::string>, flights::Flight> flight_topic{"flights",
+                                                                          {.partitions = 4, .retention = forever}};
 constexpr Topic<std::string, flights::Weather> weather_topic{"weather", {.partitions = 4, .retention = forever}};
 constexpr Topic<std::string, flights::Plane> plane_topic{"planes", {.partitions = 4, .retention = forever}};
 constexpr Topic<std::string, std::string> airline_topic{"airlines", {.partitions = 4, .retention = forever}};
@@ -25,31 +27,33 @@ constexpr Topic<std::string, std::string> airline_topic{"airlines", {.partitions
 struct Departures {
   std::string origin;
   std::int64_t window_start = 0, departures = 0;
-  static constexpr auto json =
-      fields("origin", &Departures::origin, "window_start", &Departures::window_start, "departures", &Departures::departures);
+  static constexpr auto json = fields("origin", &Departures::origin, "window_start", &Departures::window_start,
+                                      "departures", &Departures::departures);
 };
 struct CarrierDelays {
   std::string carrier, name;
   std::int64_t flights = 0, cancelled = 0, dep_delay_minutes = 0;
-  static constexpr auto json = fields("carrier", &CarrierDelays::carrier, "name", &CarrierDelays::name, "flights", &CarrierDelays::flights,
-                                      "cancelled", &CarrierDelays::cancelled, "dep_delay_minutes", &CarrierDelays::dep_delay_minutes);
+  static constexpr auto json =
+      fields("carrier", &CarrierDelays::carrier, "name", &CarrierDelays::name, "flights", &CarrierDelays::flights,
+             "cancelled", &CarrierDelays::cancelled, "dep_delay_minutes", &CarrierDelays::dep_delay_minutes);
 };
 struct FlightInWeather {
   std::string carrier;
   std::int64_t flight = 0;
   std::string origin, dest, time_hour;
   std::optional<double> temp, wind_speed;
-  static constexpr auto json = fields("carrier", &FlightInWeather::carrier, "flight", &FlightInWeather::flight, "origin",
-                                      &FlightInWeather::origin, "dest", &FlightInWeather::dest, "time_hour", &FlightInWeather::time_hour,
-                                      "temp", &FlightInWeather::temp, "wind_speed", &FlightInWeather::wind_speed);
+  static constexpr auto json =
+      fields("carrier", &FlightInWeather::carrier, "flight", &FlightInWeather::flight, "origin",
+             &FlightInWeather::origin, "dest", &FlightInWeather::dest, "time_hour", &FlightInWeather::time_hour, "temp",
+             &FlightInWeather::temp, "wind_speed", &FlightInWeather::wind_speed);
 };
 struct Aircraft {
   std::string tailnum;
   std::int64_t legs = 0, miles = 0;
   std::string airport;
   std::optional<std::string> model;
-  static constexpr auto json = fields("tailnum", &Aircraft::tailnum, "legs", &Aircraft::legs, "miles", &Aircraft::miles, "airport",
-                                      &Aircraft::airport, "model", &Aircraft::model);
+  static constexpr auto json = fields("tailnum", &Aircraft::tailnum, "legs", &Aircraft::legs, "miles", &Aircraft::miles,
+                                      "airport", &Aircraft::airport, "model", &Aircraft::model);
 };
 struct Destination {
   std::string dest;
@@ -59,9 +63,11 @@ struct Destination {
 using TopTen = std::vector<std::pair<std::string, std::int64_t>>;
 using Destinations = std::map<std::string, std::int64_t>;
 
-constexpr Topic<std::string, Departures> departures_hourly{"departures-hourly", {.partitions = 4, .retention = forever}};
+constexpr Topic<std::string, Departures> departures_hourly{"departures-hourly",
+                                                           {.partitions = 4, .retention = forever}};
 constexpr Topic<std::string, CarrierDelays> carrier_delays{"carrier-delays", {.partitions = 4, .retention = forever}};
-constexpr Topic<std::optional<std::string>, FlightInWeather> flights_weather{"flights-weather", {.partitions = 4, .retention = forever}};
+constexpr Topic<std::optional<std::string>, FlightInWeather> flights_weather{"flights-weather",
+                                                                             {.partitions = 4, .retention = forever}};
 constexpr Topic<std::string, Aircraft> aircraft_topic{"aircraft", {.partitions = 4, .retention = forever}};
 constexpr Topic<std::string, TopTen> top_destinations{
     "top-destinations", {.value_serde = json<TopTen>, .partitions = 4, .retention = forever}};
@@ -86,14 +92,15 @@ void hourly_departures(const KStream<std::optional<std::string>, flights::Flight
 void delays_by_carrier(const KStream<std::optional<std::string>, flights::Flight>& flights,
                        const GlobalKTable<std::string, std::string>& airlines) {
   flights
-      .left_join(airlines, [](const flights::Flight& f) { return f.carrier(); },
-                 [](const flights::Flight& f, const std::string* name) {
-                   return CarrierDelays{.carrier = f.carrier(),
-                                        .name = name ? *name : "",
-                                        .flights = 1,
-                                        .cancelled = !departed(f),
-                                        .dep_delay_minutes = departed(f) ? f.dep_delay_minutes() : 0};
-                 })
+      .left_join(
+          airlines, [](const flights::Flight& f) { return f.carrier(); },
+          [](const flights::Flight& f, const std::string* name) {
+            return CarrierDelays{.carrier = f.carrier(),
+                                 .name = name ? *name : "",
+                                 .flights = 1,
+                                 .cancelled = !departed(f),
+                                 .dep_delay_minutes = departed(f) ? f.dep_delay_minutes() : 0};
+          })
       .group_by([](const CarrierDelays& one) { return one.carrier; })
       .aggregate(CarrierDelays{},
                  [](const CarrierDelays& one, CarrierDelays& all) {
@@ -111,18 +118,20 @@ void delays_by_carrier(const KStream<std::optional<std::string>, flights::Flight
 void flights_in_weather(const KStream<std::optional<std::string>, flights::Flight>& flights,
                         const GlobalKTable<std::string, flights::Weather>& weather) {
   flights
-      .join(weather, [](const flights::Flight& f) { return f.origin() + "|" + f.time_hour(); },
-            [](const flights::Flight& f, const flights::Weather& w) {
-              FlightInWeather out{f.carrier(), f.flight(), f.origin(), f.dest(), f.time_hour(), {}, {}};
-              if (w.has_temp()) out.temp = w.temp();
-              if (w.has_wind_speed()) out.wind_speed = w.wind_speed();
-              return out;
-            })
+      .join(
+          weather, [](const flights::Flight& f) { return f.origin() + "|" + f.time_hour(); },
+          [](const flights::Flight& f, const flights::Weather& w) {
+            FlightInWeather out{f.carrier(), f.flight(), f.origin(), f.dest(), f.time_hour(), {}, {}};
+            if (w.has_temp()) out.temp = w.temp();
+            if (w.has_wind_speed()) out.wind_speed = w.wind_speed();
+            return out;
+          })
       .to(flights_weather);
 }
 
 // An aircraft is the fold of its flights.
-void fold_aircraft(const KStream<std::optional<std::string>, flights::Flight>& flights, const KTable<std::string, std::optional<flights::Plane>>& planes) {
+void fold_aircraft(const KStream<std::optional<std::string>, flights::Flight>& flights,
+                   const KTable<std::string, std::optional<flights::Plane>>& planes) {
   flights.filter(departed)
       .group_by_key()
       .aggregate(Aircraft{},
@@ -134,16 +143,19 @@ void fold_aircraft(const KStream<std::optional<std::string>, flights::Flight>& f
                  },
                  {.as = "aircraft"})
       .to_stream()
-      .left_join(planes, [](Aircraft a, const flights::Plane* p) {
-        if (p && p->has_model()) a.model = p->model();
-        return a;
-      })
+      .left_join(planes,
+                 [](Aircraft a, const flights::Plane* p) {
+                   if (p && p->has_model()) a.model = p->model();
+                   return a;
+                 })
       .to(aircraft_topic);
 }
 
 TopTen ten_largest(const Destinations& all) {
   TopTen ten(all.begin(), all.end());
-  std::sort(ten.begin(), ten.end(), [](const auto& a, const auto& b) { return a.second != b.second ? a.second > b.second : a.first < b.first; });
+  std::sort(ten.begin(), ten.end(), [](const auto& a, const auto& b) {
+    return a.second != b.second ? a.second > b.second : a.first < b.first;
+  });
   if (ten.size() > 10) ten.resize(10);
   return ten;
 }
@@ -186,10 +198,12 @@ std::string required(const CsvRow& row, std::string_view column) { return std::s
 std::int64_t ms_of(const std::string& iso) {
   int year = 0, hour = 0, minute = 0, second = 0;
   unsigned month = 0, day = 0;
-  if (std::sscanf(iso.c_str(), "%4d-%2u-%2uT%2d:%2d:%2dZ", &year, &month, &day, &hour, &minute, &second) != 6) return -1;
+  if (std::sscanf(iso.c_str(), "%4d-%2u-%2uT%2d:%2d:%2dZ", &year, &month, &day, &hour, &minute, &second) != 6)
+    return -1;
   using namespace std::chrono;
   const sys_days date = std::chrono::year(year) / std::chrono::month(month) / std::chrono::day(day);
-  return (duration_cast<milliseconds>(date.time_since_epoch()) + hours(hour) + minutes(minute) + seconds(second)).count();
+  return (duration_cast<milliseconds>(date.time_since_epoch()) + hours(hour) + minutes(minute) + seconds(second))
+      .count();
 }
 
 Record<std::optional<std::string>, flights::Flight> flight_of(const CsvRow& row) {
@@ -230,7 +244,8 @@ int main(int argc, char** argv) {
               .sources =
                   [&](Sources& sources) {
                     sources.csv(folder + "/airlines.csv.zst", airline_topic, [](const CsvRow& row) {
-                      return Record<std::string, std::string>{required(row, "carrier"), required(row, "name"), Timestamp{0}};
+                      return Record<std::string, std::string>{required(row, "carrier"), required(row, "name"),
+                                                              Timestamp{0}};
                     });
                     sources.csv(folder + "/planes.csv.zst", plane_topic, plane_of);
                     sources.csv(folder + "/weather.csv.zst", weather_topic, weather_of);

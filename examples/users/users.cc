@@ -1,5 +1,5 @@
-// Users, event-sourced: what a user is, is the fold of what happened to it. The state directory is deleted half-way, and the state comes back
-// from the compacted changelog.
+// Users, event-sourced: what a user is, is the fold of what happened to it. The state directory is deleted half-way,
+// and the state comes back from the compacted changelog.
 //
 //   users --data-dir data
 #include <millrace/json.h>
@@ -45,15 +45,16 @@ struct Overloaded : F... {
 };
 
 std::optional<User> apply_event(const UserEvent& event, std::optional<User> user) {
-  return std::visit(Overloaded{
-                        [&](const Registered& e) -> std::optional<User> { return User{e.name, e.email}; },
-                        [&](const NameChanged& e) -> std::optional<User> {
-                          if (user) user->name = e.name;
-                          return user;
-                        },
-                        [&](const Left&) -> std::optional<User> { return std::nullopt; },  // a tombstone in the changelog
-                    },
-                    event);
+  return std::visit(
+      Overloaded{
+          [&](const Registered& e) -> std::optional<User> { return User{e.name, e.email}; },
+          [&](const NameChanged& e) -> std::optional<User> {
+            if (user) user->name = e.name;
+            return user;
+          },
+          [&](const Left&) -> std::optional<User> { return std::nullopt; },  // a tombstone in the changelog
+      },
+      event);
 }
 
 void user_table(StreamsBuilder& builder) {

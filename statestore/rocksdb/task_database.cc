@@ -90,7 +90,8 @@ Result<StorePosition> decode_position(BytesView in) {
 
 class Scan final : public RowIterator {
  public:
-  Scan(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, std::optional<Bytes> from, std::optional<Bytes> to, bool ascending)
+  Scan(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, std::optional<Bytes> from, std::optional<Bytes> to,
+       bool ascending)
       : from_(std::move(from)), to_(std::move(to)), ascending_(ascending) {
     rocksdb::ReadOptions options;
     if (from_) {
@@ -180,16 +181,18 @@ Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::st
   for (const std::string& name : there) {
     if (name == rocksdb::kDefaultColumnFamilyName || name == positions_family) continue;
     if (std::find(stores.begin(), stores.end(), name) == stores.end())
-      return Error(ErrorCode::invalid_config, "state directory " + directory + " holds store \"" + name +
-                                                  "\", which the topology does not have: the topology changed under its name. Use "
-                                                  "another application id, or delete the directory (its state comes back from the changelog)");
+      return Error(ErrorCode::invalid_config,
+                   "state directory " + directory + " holds store \"" + name +
+                       "\", which the topology does not have: the topology changed under its name. Use "
+                       "another application id, or delete the directory (its state comes back from the changelog)");
   }
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
   const auto of_family = family_options(*memory);
   families.emplace_back(rocksdb::kDefaultColumnFamilyName, of_family);
   families.emplace_back(positions_family, of_family);
   for (const std::string& name : stores) families.emplace_back(name, of_family);
-  auto content = std::unique_ptr<Content>(new Content{directory, env, std::move(memory), nullptr, {}, nullptr, stores, {}, {}});
+  auto content =
+      std::unique_ptr<Content>(new Content{directory, env, std::move(memory), nullptr, {}, nullptr, stores, {}, {}});
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(options, directory, families, &content->handles, &db);
   if (!status.ok()) return storage_error(directory, status);

@@ -1,8 +1,8 @@
 // TaskDatabase: one task's checkpoint on disk: a RocksDB with a column family per store and one for positions.
 //
-// RocksDB's own write-ahead log is off: the changelog is the log. Rows and the position that describes them are one WriteBatch, flushed
-// atomically over all column families, so that a crash leaves the checkpoint before or after, never between.
-// Format: docs/formats/checkpoint.md.
+// RocksDB's own write-ahead log is off: the changelog is the log. Rows and the position that describes them are one
+// WriteBatch, flushed atomically over all column families, so that a crash leaves the checkpoint before or after, never
+// between. Format: docs/formats/checkpoint.md.
 #pragma once
 #include <memory>
 #include <optional>
@@ -23,9 +23,11 @@ std::shared_ptr<DatabaseMemory> make_database_memory(std::size_t bytes);
 // Threads: rows may be read by one thread while another writes a checkpoint.
 class TaskDatabase {
  public:
-  // Opens or makes the database in `directory` with a column family for each of `stores`. Column families of other names are an error
-  // that lists them: the topology changed under its name. Errors: KAFKA_STORAGE_ERROR with RocksDB's reason and the path.
-  static Result<std::unique_ptr<TaskDatabase>> open(Env& env, const std::string& directory, const std::vector<std::string>& stores,
+  // Opens or makes the database in `directory` with a column family for each of `stores`. Column families of other
+  // names are an error that lists them: the topology changed under its name. Errors: KAFKA_STORAGE_ERROR with RocksDB's
+  // reason and the path.
+  static Result<std::unique_ptr<TaskDatabase>> open(Env& env, const std::string& directory,
+                                                    const std::vector<std::string>& stores,
                                                     std::shared_ptr<DatabaseMemory> memory);
   ~TaskDatabase();
 

@@ -6,7 +6,6 @@ import pathlib
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 
 PROGRAM = sys.argv.pop(1)
@@ -118,18 +117,18 @@ class Cli(unittest.TestCase):
 
     def test_a_locked_directory_is_answered_with_who_holds_it(self):
         self.run_it('topics', 'create', 'a')
-        holder = subprocess.Popen([PROGRAM, '--data-dir', self.data, 'consume', 'a'], stdout=subprocess.DEVNULL)
+        self.run_it('produce', 'a', given='first\n')
+        holder = subprocess.Popen([PROGRAM, '--data-dir', self.data, 'consume', 'a', '--from-beginning'],
+                                  stdout=subprocess.PIPE)
         try:
-            for _ in range(200):  # until it has the lock
-                done = subprocess.run([PROGRAM, '--data-dir', self.data, 'topics', 'list'], capture_output=True, text=True)
-                if done.returncode != 0:
-                    break
-                time.sleep(0.05)
+            self.assertEqual(holder.stdout.readline(), b'first\n')  # so it has the directory open
+            done = subprocess.run([PROGRAM, '--data-dir', self.data, 'topics', 'list'], capture_output=True, text=True)
             self.assertEqual(done.returncode, 1)
             self.assertIn(f'held by process {holder.pid} (millrace)', done.stderr)
         finally:
             holder.terminate()
             self.assertEqual(holder.wait(timeout=30), 0, 'it closes what it has open and ends well')
+            holder.stdout.close()
 
     def test_a_wrong_command_line_is_code_2_and_help_has_examples(self):
         self.run_it('topics', 'create', code=2)

@@ -32,10 +32,6 @@ DriverOptions driver_options(const Json& the_case) {
 }
 
 Topology build(const Json& the_case, const DriverOptions& options) {
-  for (auto& [key, value] : options.config) {
-    if (key == "topology.optimization" && value != "none") throw Unsupported{key};
-    if (key == "ensure.explicit.internal.resource.naming" && value == "true") throw Unsupported{key};
-  }
   StreamsBuilder builder;
   Interpreter interpreter(builder);
   for (const Json& step : the_case.at("topology")) interpreter.step(step);
@@ -43,6 +39,12 @@ Topology build(const Json& the_case, const DriverOptions& options) {
   auto suppliers = options.config.find("dsl.store.suppliers.class");
   config.in_memory_stores =
       suppliers != options.config.end() && suppliers->second.ends_with("InMemoryDslStoreSuppliers");
+  auto optimization = options.config.find("topology.optimization");
+  std::string rules = optimization == options.config.end() ? "none" : optimization->second;
+  config.reuse_source_topics = rules == "all" || rules.find("reuse.ktable.source.topics") != std::string::npos;
+  config.merge_repartition_topics = rules == "all" || rules.find("merge.repartition.topics") != std::string::npos;
+  auto naming = options.config.find("ensure.explicit.internal.resource.naming");
+  config.require_names = naming != options.config.end() && naming->second == "true";
   auto cache = options.config.find("statestore.cache.max.bytes");
   config.record_cache = cache == options.config.end() || cache->second != "0";
   return builder.build(config);
@@ -116,6 +118,8 @@ void run(const Json& the_case) {
     if (the_case.contains("describe"))
       expect_equal("describe", topology.describe(), the_case.at("describe").get<std::string>());
     compare_topics(topology, the_case);
+    options.config.erase("topology.optimization");  // the topology has taken them
+    options.config.erase("ensure.explicit.internal.resource.naming");
     driver.emplace(std::move(topology), options);
   } catch (const std::exception& e) {
     if (!fails_at_build) throw;

@@ -8,7 +8,7 @@
 #include <string>
 #include <variant>
 
-#include "millrace/millrace.h"
+#include "millrace/dsl/streams_builder.h"
 
 namespace millrace::conformance {
 

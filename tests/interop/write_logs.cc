@@ -1,5 +1,5 @@
-// Writes a data directory for Kafka's DumpLogSegments to read: every codec, several segments, committed and aborted transactions,
-// headers, nulls, committed offsets. Usage: write_logs <directory>
+// Writes a data directory for Kafka's DumpLogSegments to read: every codec, several segments, committed and aborted
+// transactions, headers, nulls, committed offsets. Usage: write_logs <directory>
 #include <cstdio>
 
 #include "millrace/base/env_real.h"

@@ -104,7 +104,8 @@ TEST_F(RecoveryTest, zeroes_at_the_end_are_a_torn_tail) {
 }
 
 TEST_F(RecoveryTest, a_synced_batch_that_is_damaged_refuses_to_open_and_names_file_and_position) {
-  for (std::size_t at : {std::size_t{8}, std::size_t{16}, std::size_t{17}, std::size_t{70}}) {  // length, magic, CRC, record
+  for (std::size_t at :
+       {std::size_t{8}, std::size_t{16}, std::size_t{17}, std::size_t{70}}) {  // length, magic, CRC, body
     SCOPED_TRACE(at);
     ASSERT_TRUE(env_.files().remove_all("/d", "test"));
     open_directory(FlushMode::group);

@@ -1,0 +1,44 @@
+#include "millrace/broker/topics.h"
+
+#include <gtest/gtest.h>
+
+#include "millrace/base/sim/sim_env.h"
+
+namespace millrace::broker {
+namespace {
+
+TEST(TopicId, is_printed_as_kafka_prints_it) {
+  EXPECT_EQ(text_of(TopicId{0, 1}), "AAAAAAAAAAAAAAAAAAAAAQ");
+  EXPECT_EQ(text_of(TopicId{~0ull, ~0ull}), "_____________________w");
+}
+
+TEST(Topics, survive_a_restart_and_a_torn_change) {
+  sim::SimEnv env(1);
+  auto directory = *LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});
+  auto topics = *Topics::open(*directory);
+  Topic a = *topics->propose("a", 3, {{"retention.ms", "5"}});
+  ASSERT_TRUE(topics->add(a));
+  ASSERT_TRUE(topics->add(*topics->propose("b", 1, {})));
+  ASSERT_TRUE(topics->remove("b"));
+  ProducerId id = *topics->next_producer_id();
+  ASSERT_TRUE(env.files().open("/d/topics.log", OpenMode::append).value()->append(std::string(70, 'x'), "test"));
+  topics = *Topics::open(*directory);
+  ASSERT_EQ(topics->list().size(), 1u);
+  EXPECT_EQ(topics->find("a")->id, a.id);
+  EXPECT_EQ(topics->find("a")->configs, a.configs);
+  EXPECT_GT(*topics->next_producer_id(), id);
+}
+
+TEST(Topics, damage_before_the_end_is_refused) {
+  sim::SimEnv env(1);
+  auto directory = *LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});
+  auto topics = *Topics::open(*directory);
+  for (auto* name : {"a", "b", "c"}) ASSERT_TRUE(topics->add(*topics->propose(name, 1, {})));
+  ASSERT_TRUE(env.files().open("/d/topics.log", OpenMode::append).value()->write_at(80, "!!", "test"));
+  auto opened = Topics::open(*directory);
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code(), ErrorCode::corrupt_message);
+}
+
+}  // namespace
+}  // namespace millrace::broker

@@ -1,0 +1,88 @@
+// Optimised topologies that Kafka Streams described are compared by millrace-conformance; here, the rules one by one.
+#include "millrace/dsl/graph/optimization.h"
+
+#include <gmock/gmock.h>
+
+#include "millrace/dsl/streams_builder.h"
+
+namespace millrace {
+namespace {
+
+using testing::ElementsAre;
+using testing::SizeIs;
+
+constexpr Topic<std::string, std::string> in{"in"}, other{"other"}, rows{"rows"};
+std::string same(const std::string& v) { return v; }
+
+std::vector<std::string> repartition_topics(void (*describe)(StreamsBuilder&), TopologyConfig config) {
+  StreamsBuilder builder;
+  describe(builder);
+  std::vector<std::string> names;
+  for (auto& [name, partitions] : builder.build(config).repartition_topics) names.push_back(name);
+  return names;
+}
+
+void two_counts(StreamsBuilder& b) {
+  auto rekeyed = b.stream(in).select_key(same);
+  rekeyed.group_by_key().count({.as = "first"});
+  rekeyed.filter([](const std::string&) { return true; }).group_by_key().count({.as = "second"});
+}
+
+TEST(Optimization, merges_the_repartition_topics_of_one_change_of_key) {
+  EXPECT_THAT(repartition_topics(two_counts, {}), SizeIs(2));
+  EXPECT_THAT(repartition_topics(two_counts, {.merge_repartition_topics = true}), ElementsAre("first-repartition"));
+}
+
+TEST(Optimization, leaves_apart_what_holds_other_values) {
+  EXPECT_THAT(repartition_topics(
+                  [](StreamsBuilder& b) {
+                    auto rekeyed = b.stream(in).select_key(same);
+                    rekeyed.group_by_key().count({.as = "first"});
+                    rekeyed.map_values([](const std::string& v) { return std::int64_t(v.size()); })
+                        .group_by_key()
+                        .count({.as = "second"});
+                  },
+                  {.merge_repartition_topics = true}),
+              SizeIs(2));
+}
+
+TEST(Optimization, leaves_alone_what_the_user_asked_for) {
+  EXPECT_THAT(repartition_topics(
+                  [](StreamsBuilder& b) {
+                    auto rekeyed = b.stream(in).select_key(same);
+                    rekeyed.repartition({.name = "mine"}).to(other);
+                    rekeyed.group_by_key().count({.as = "first"});
+                  },
+                  {.merge_repartition_topics = true}),
+              ElementsAre("first-repartition", "mine-repartition"));
+}
+
+TEST(Optimization, takes_a_tables_topic_for_its_changelog) {
+  StreamsBuilder b;
+  b.table(rows, {.as = "mine"});
+  Topology t = b.build({.reuse_source_topics = true});
+  EXPECT_EQ(t.store("mine")->source_changelog, "rows");
+  auto topics = t.internal_topics("app");
+  ASSERT_THAT(topics, SizeIs(1));
+  EXPECT_EQ(topics[0].name, "rows");
+  EXPECT_EQ(topics[0].type, Topology::InternalTopic::Type::source_as_changelog);
+}
+
+TEST(Optimization, names_all_that_has_no_name_where_names_are_required) {
+  StreamsBuilder b;
+  b.stream(in).group_by(same).count();
+  try {
+    b.build({.require_names = true});
+    FAIL();
+  } catch (const TopologyError& e) {
+    EXPECT_STREQ(e.what(),
+                 "Invalid topology: Following changelog topic(s) has not been named: "
+                 "KSTREAM-AGGREGATE-STATE-STORE-0000000002-changelog\n"
+                 "Following state store(s) has not been named: KSTREAM-AGGREGATE-STATE-STORE-0000000002\n"
+                 "Following repartition topic(s) has not been named: "
+                 "KSTREAM-AGGREGATE-STATE-STORE-0000000002-repartition\n");
+  }
+}
+
+}  // namespace
+}  // namespace millrace

@@ -1,0 +1,258 @@
+// Streams over the embedded broker, on a real disk: what a program sees.
+#include "millrace/runtime/streams.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <map>
+#include <thread>
+
+#include "millrace/base/env_real.h"
+#include "millrace/client_factory.h"
+#include "millrace/dsl/streams_builder.h"
+#include "millrace/dsl/topology.h"
+#include "millrace/streams.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Topic<std::optional<std::string>, std::string> lines{"lines", {.partitions = 4}};
+constexpr Topic<std::string, std::int64_t> counts{"counts", {.partitions = 4}};
+
+std::vector<std::string> words(const std::string& line) {
+  std::vector<std::string> result;
+  std::string word;
+  for (char c : line + " ") {
+    if (c != ' ') {
+      word += c;
+    } else if (!word.empty()) {
+      result.push_back(std::exchange(word, {}));
+    }
+  }
+  return result;
+}
+
+void word_count(StreamsBuilder& builder) {
+  builder.stream(lines)
+      .flat_map_values(words)
+      .group_by([](const std::string& word) { return word; })
+      .count({.as = "word-counts"})
+      .to_stream()
+      .to(counts);
+}
+
+class StreamsTest : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    dir_ = std::filesystem::temp_directory_path() / ("millrace-streams-" + std::to_string(real_env().random().next()));
+    open();
+    ASSERT_TRUE(log_->admin().create_topic({"lines", 4, {}}));
+  }
+  void TearDown() override {
+    log_.reset();
+    std::filesystem::remove_all(dir_);
+  }
+  void open() {
+    auto log = make_log_client(real_env(), dir_ / "data", {});
+    ASSERT_TRUE(log) << log.error().text();
+    log_ = *std::move(log);
+  }
+  void say(const std::string& line, Timestamp at = {1000}) {
+    auto producer = log_->make_producer({});
+    ASSERT_TRUE(producer);
+    ProducerRecord record;
+    record.topic = "lines";
+    record.value = Bytes(line);
+    record.timestamp = at;
+    auto sent = (*producer)->send(std::move(record)).get();
+    ASSERT_TRUE(sent) << sent.error().text();
+  }
+  std::unique_ptr<Streams> app(ConfigValues config = {}, void (*topology)(StreamsBuilder&) = word_count) {
+    StreamsBuilder builder;
+    topology(builder);
+    return std::make_unique<Streams>("wc", builder.build(), StreamsOptions{config, dir_ / "state", dir_}, real_env(),
+                                     *log_);
+  }
+  Result<> run(ConfigValues config = {}, void (*topology)(StreamsBuilder&) = word_count) {
+    auto streams = app(std::move(config), topology);
+    MR_TRY(streams->start());
+    auto ran = streams->run_until_end_of_input();
+    auto closed = streams->close();
+    if (!ran) return ran;
+    return closed;
+  }
+  // Last value of each key, committed records only, and how many records there were.
+  std::map<std::string, std::int64_t> last_counts(std::size_t* records = nullptr) {
+    ConsumerConfig config;
+    config.isolation = Isolation::read_committed;
+    config.auto_offset_reset = ConsumerConfig::OffsetReset::earliest;
+    auto consumer = log_->make_consumer(config);
+    EXPECT_TRUE(consumer);
+    std::vector<TopicPartition> all;
+    for (PartitionId p = 0; p < 4; ++p) all.push_back({"counts", p});
+    EXPECT_TRUE((*consumer)->assign(all));
+    std::map<std::string, std::int64_t> result;
+    for (;;) {
+      auto some = (*consumer)->poll(0ms);
+      EXPECT_TRUE(some) << some.error().text();
+      if (!some || some->empty()) break;
+      if (records) *records += some->size();
+      for (const auto& r : *some) result[*r.key] = from_big_endian<std::int64_t>(r.value->data());
+    }
+    return result;
+  }
+
+  std::filesystem::path dir_;
+  std::unique_ptr<LogClient> log_;
+};
+
+using Counts = std::map<std::string, std::int64_t>;
+
+TEST_F(StreamsTest, counts_words_across_a_repartition_topic_exactly_once) {
+  say("a b a");
+  say("b c");
+  auto ran = run();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(last_counts(), (Counts{{"a", 2}, {"b", 2}, {"c", 1}}));
+}
+
+TEST_F(StreamsTest, goes_on_where_it_stopped_and_reads_nothing_twice) {
+  say("a b a");
+  ASSERT_TRUE(run());
+  ASSERT_TRUE(run());
+  std::size_t records = 0;
+  EXPECT_EQ(last_counts(&records), (Counts{{"a", 2}, {"b", 1}}));
+  const std::size_t before = records;
+  say("a");
+  ASSERT_TRUE(run());
+  records = 0;
+  EXPECT_EQ(last_counts(&records), (Counts{{"a", 3}, {"b", 1}}));
+  EXPECT_EQ(records, before + 1);
+}
+
+TEST_F(StreamsTest, restores_its_state_from_the_changelog_when_the_state_directory_is_gone) {
+  say("a b a");
+  ASSERT_TRUE(run());
+  std::filesystem::remove_all(dir_ / "state");
+  say("a");
+  ASSERT_TRUE(run());
+  EXPECT_EQ(last_counts(), (Counts{{"a", 3}, {"b", 1}}));
+}
+
+TEST_F(StreamsTest, gives_the_same_counts_at_least_once) {
+  say("a b a");
+  auto ran = run({{"processing.guarantee", "at_least_once"}});
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(last_counts(), (Counts{{"a", 2}, {"b", 1}}));
+}
+
+TEST_F(StreamsTest, gives_the_same_output_with_no_value_cache) {
+  for (int i = 0; i < 50; ++i) say("w" + std::to_string(i % 7) + " w" + std::to_string(i % 5));
+  ASSERT_TRUE(run({{"state.value.cache.max.bytes", "0"}}));
+  ASSERT_TRUE(run({{"state.value.cache.max.bytes", "0"}}));
+  Counts expected;
+  for (int i = 0; i < 50; ++i) {
+    ++expected["w" + std::to_string(i % 7)];
+    ++expected["w" + std::to_string(i % 5)];
+  }
+  EXPECT_EQ(last_counts(), expected);
+}
+
+TEST_F(StreamsTest, answers_a_point_query_and_refuses_a_wrong_type) {
+  say("a b a");
+  auto streams = app();
+  ASSERT_TRUE(streams->start());
+  ASSERT_TRUE(streams->run_until_end_of_input());
+  EXPECT_EQ((store<std::string, std::int64_t>(*streams, "word-counts").get("a")), 2);
+  EXPECT_EQ((store<std::string, std::int64_t>(*streams, "word-counts").get("z")), std::nullopt);
+  EXPECT_THROW((store<std::string, std::string>(*streams, "word-counts")), ConfigError);
+  EXPECT_THROW((store<std::string, std::int64_t>(*streams, "no-such-store")), ConfigError);
+  EXPECT_TRUE(streams->close());
+}
+
+TEST_F(StreamsTest, names_the_command_that_makes_a_missing_source_topic) {
+  ASSERT_TRUE(log_->admin().delete_topic("lines"));
+  auto started = app()->start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code(), ErrorCode::unknown_topic_or_partition);
+  EXPECT_THAT(started.error().message(), HasSubstr("millrace topics create lines"));
+}
+
+void failing(StreamsBuilder& builder) {
+  builder.stream(lines).for_each([](const std::string& line) {
+    if (line == "boom") throw std::runtime_error("it went boom");
+  });
+}
+
+TEST_F(StreamsTest, an_exception_of_a_lambda_stops_it_and_says_where) {
+  say("fine");
+  say("boom");
+  auto ran = run({}, failing);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("topic lines, partition"));
+  EXPECT_THAT(ran.error().message(), HasSubstr("offset"));
+  EXPECT_THAT(ran.error().message(), HasSubstr("it went boom"));
+}
+
+TEST_F(StreamsTest, an_exception_of_a_lambda_is_skipped_where_the_handler_says_continue) {
+  say("boom");
+  EXPECT_TRUE(run({{"processing.exception.handler", "continue"}}, failing));
+}
+
+void other_store(StreamsBuilder& builder) {
+  builder.stream(lines)
+      .group_by([](const std::string& line) { return line; })
+      .count({.as = "line-counts"})
+      .to_stream()
+      .to(counts);
+}
+
+TEST_F(StreamsTest, refuses_the_state_of_another_topology_and_prints_the_difference) {
+  say("a");
+  ASSERT_TRUE(run());
+  auto ran = run({}, other_store);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("- word-counts"));
+  EXPECT_THAT(ran.error().message(), HasSubstr("+ line-counts"));
+}
+
+TEST_F(StreamsTest, an_unknown_configuration_key_names_the_nearest_one) {
+  try {
+    app({{"commit.interval.mss", "5"}});
+    FAIL() << "no ConfigError";
+  } catch (const ConfigError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("commit.interval.ms"));
+  }
+}
+
+std::atomic<bool> may_go_on{false};
+void sleeping(StreamsBuilder& builder) {
+  builder.stream(lines)
+      .peek([](const std::string& line) {
+        while (line == "sleep" && !may_go_on.load()) std::this_thread::yield();
+      })
+      .group_by([](const std::string& line) { return line; })
+      .count({.as = "line-counts"})
+      .to_stream()
+      .to(counts);
+}
+
+TEST_F(StreamsTest, tasks_go_on_while_one_of_them_sleeps_in_a_lambda) {
+  may_go_on = false;
+  say("sleep");
+  auto streams = app({{"num.stream.threads", "2"}, {"commit.interval.ms", "600000"}}, sleeping);
+  ASSERT_TRUE(streams->start());
+  for (int i = 0; i < 40; ++i) say("x" + std::to_string(i));
+  const std::int64_t until = real_env().clock().monotonic_ns() + 20'000'000'000;
+  while (streams->processed() < 20 && real_env().clock().monotonic_ns() < until) std::this_thread::yield();
+  EXPECT_GE(streams->processed(), 20) << "the other tasks waited for the sleeping one";
+  may_go_on = true;
+  EXPECT_TRUE(streams->run_until_end_of_input());
+  EXPECT_TRUE(streams->close());
+}
+
+}  // namespace
+}  // namespace millrace
