@@ -132,6 +132,8 @@ bool SimEnv::run_until(const std::function<bool()>& done, Duration limit) {
   return false;
 }
 
+void SimEnv::advance(Duration duration) { world_->scheduler.advance(duration.count() * 1'000'000); }
+
 void SimEnv::kill() {
   world_->life.alive = false;
   world_->scheduler.forget_all();

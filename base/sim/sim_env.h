@@ -54,6 +54,9 @@ class SimEnv : public Env {
   // died.
   bool run_until(const std::function<bool()>& done, Duration limit);
 
+  // Moves virtual time on without running anything: what a call that waits costs.
+  void advance(Duration duration);
+
   // The node dies: jobs and timers are dropped, locks let go, open files unusable. The disk keeps all that was written.
   void kill();
   bool is_killed() const;

@@ -1,9 +1,10 @@
+#include "millrace/connectors/embedded/embedded_client.h"
+
 #include <gtest/gtest.h>
 
 #include <filesystem>
 
 #include "millrace/base/env_real.h"
-#include "millrace/connectors/embedded/embedded_client.h"
 #include "tests/connectors/log_client_contract.h"
 
 namespace millrace {
