@@ -16,8 +16,7 @@ namespace {
 // enqueue, so an arena of n workers would get n-1. The limit is process-wide and the smallest one set wins: set once,
 // high enough; each arena is bounded by its own concurrency.
 void raise_worker_limit() {
-  static auto* limit = new tbb::global_control(tbb::global_control::max_allowed_parallelism, 257);
-  (void)limit;
+  static tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 257);
 }
 
 // Shared with every queued job and, weakly, with timers.

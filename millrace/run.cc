@@ -99,11 +99,9 @@ Result<> run_topology(std::string_view name, const TopologyFunction& topology, c
   MR_ASSIGN(ConfigValues values, config_values(options, line));
   values.try_emplace("application.id", std::string(name));
   const Config config = streams_config(values);
-  TopologyConfig shape;
-  shape.in_memory_stores = uses_memory_stores(config);
   StreamsBuilder builder;
   topology(builder);
-  Topology built = builder.build(shape);
+  Topology built = builder.build(topology_config(config));
   if (line.describe) {
     std::fputs(built.describe().c_str(), stdout);
     return {};

@@ -97,11 +97,16 @@ std::vector<ConfigKey> state_and_task_keys() {
        .initial = "fail",
        .valid = one_of({"fail", "continue", fail_processing_class, continue_processing_class}),
        .doc = "What to do when a processor throws: `fail` stops the program, `continue` skips and counts the record."},
+      {.name = "ensure.explicit.internal.resource.naming",
+       .type = ConfigType::boolean,
+       .initial = "false",
+       .valid = anything(),
+       .doc = "Whether a store or repartition topic without a name of yours is an error (KIP-1111)."},
       {.name = "topology.optimization",
        .type = ConfigType::string,
        .initial = "none",
-       .valid = one_of({"none"}),
-       .doc = "Rewrites of the topology. Only `none` so far.",
+       .valid = one_of({"none", "merge.repartition.topics"}),
+       .doc = "Rewrites of the topology: repartition topics of one rekeyed stream become one.",
        .kafka = "Kafka also has `all` and single rewrites"},
       {.name = "dsl.store.suppliers.class",
        .type = ConfigType::string,
@@ -155,9 +160,14 @@ TaskSettings task_settings(const Config& config) {
 
 bool is_exactly_once(const Config& config) { return config.string("processing.guarantee") == "exactly_once_v2"; }
 
-bool uses_memory_stores(const Config& config) {
+TopologyConfig topology_config(const Config& config) {
   const std::string& stores = config.string("dsl.store.suppliers.class");
-  return stores == "in_memory" || stores.ends_with("InMemoryDslStoreSuppliers");
+  TopologyConfig shape;
+  shape.in_memory_stores = stores == "in_memory" || stores.ends_with("InMemoryDslStoreSuppliers");
+  shape.merge_repartition_topics = config.string("topology.optimization") == "merge.repartition.topics";
+  shape.require_names = config.boolean("ensure.explicit.internal.resource.naming");
+  shape.record_cache = config.integer("statestore.cache.max.bytes") != 0;
+  return shape;
 }
 
 Duration commit_interval(const Config& config) {

@@ -12,8 +12,8 @@ Config streams_config(const ConfigValues& values);
 // What concerns one task; cache_max_bytes is the total, to be divided among the tasks.
 TaskSettings task_settings(const Config& config);
 bool is_exactly_once(const Config& config);
-// dsl.store.suppliers.class
-bool uses_memory_stores(const Config& config);
+// What concerns the topology's shape: StreamsBuilder::build takes it.
+TopologyConfig topology_config(const Config& config);
 // commit.interval.ms, whose default depends on the guarantee.
 Duration commit_interval(const Config& config);
 

@@ -21,7 +21,7 @@ import sys
 import tempfile
 
 COMMIT = ('commit.', 'transactions.', 'log.filesystem.sync')
-CHAIN = 6  # kills in one life of a data directory
+CHAIN = 10  # kills in one life of a data directory
 
 
 def rows(data, name):
@@ -164,7 +164,7 @@ def main():
     parser.add_argument('bin', type=lambda p: pathlib.Path(p).resolve())
     parser.add_argument('data', type=lambda p: pathlib.Path(p).resolve())
     parser.add_argument('--kills', type=int, default=1)
-    parser.add_argument('--seed', type=int, default=1)
+    parser.add_argument('--seed', type=int, default=int(os.environ.get('MILLRACE_SEED', '1')))
     parser.add_argument('--only', default='')
     kills = Kills(parser.parse_args())
     counts = kills.passes()
