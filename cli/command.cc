@@ -30,6 +30,10 @@ Result<std::unique_ptr<LogClient>> open_log(const Session& session, bool make) {
   return open_embedded(real_env(), config);
 }
 
+std::string is_pair(const std::string& text) {
+  return text.find('=') == std::string::npos ? text + ": expected name=value" : "";
+}
+
 bool interrupted() { return stop != 0; }
 
 void watch_interrupts() {

@@ -26,6 +26,9 @@ Result<std::unique_ptr<LogClient>> open_log(const Session& session, bool make = 
 bool interrupted();
 void watch_interrupts();
 
+// For CLI::Option::check: what is wrong with `text` as name=value; empty if nothing is.
+std::string is_pair(const std::string& text);
+
 // One function a command adds its options and sets session.run.
 void add_topics(CLI::App& app, Session& session);
 void add_produce(CLI::App& app, Session& session);

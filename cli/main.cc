@@ -28,7 +28,7 @@ int main(int argc, char** argv) {
   app.footer(examples);
   app.require_subcommand(1);
   app.fallthrough();  // --data-dir may stand after the command
-  app.set_version_flag("--version", "millrace 0.1.0");
+  app.set_version_flag("--version", "millrace " MILLRACE_VERSION);
   app.add_option("--data-dir", session.data_dir, "The directory that holds the log")
       ->envname("MILLRACE_DATA_DIR")
       ->capture_default_str();

@@ -156,9 +156,7 @@ Result<ProducerRecord> parse(const std::string& line, const ProduceArguments& ar
   if (arguments.partition >= 0) record.partition = arguments.partition;
   MR_TRY(arguments.format == "json" ? parse_json(line, arguments, record) : parse_text(line, arguments, record));
   for (const std::string& header : arguments.headers) {
-    std::size_t equals = header.find('=');
-    if (equals == std::string::npos)
-      return Error(ErrorCode::invalid_request, "--header " + header + ": expected name=value");
+    const std::size_t equals = header.find('=');
     record.headers.push_back({header.substr(0, equals), Bytes(header.substr(equals + 1))});
   }
   return record;
@@ -168,14 +166,17 @@ Result<> send_lines(Producer& producer, const ProduceArguments& arguments) {
   MR_ASSIGN(auto lines, LineReader::open(arguments.file));
   Progress progress(0, "records");
   std::string line;
-  std::uint64_t number = 0;
-  while (!interrupted()) {
+  for (std::uint64_t number = 1; !interrupted(); ++number) {
     MR_ASSIGN(bool found, lines.next(line));
     if (!found) break;
-    ++number;
     auto record = parse(line, arguments);
-    if (!record) return std::move(record).error().in("line " + std::to_string(number));
-    auto sent = producer.send(*std::move(record), {});
+    Result<> sent;
+    if (record) {
+      sent = producer.send(*std::move(record), {});
+    } else {
+      MR_TRY(producer.flush());  // what came before it is written
+      sent = std::move(record).error();
+    }
     if (!sent) return std::move(sent).error().in("line " + std::to_string(number));
     progress.at(number);
   }
@@ -223,7 +224,7 @@ void add_produce(CLI::App& app, Session& session) {
       ->check(CLI::IsMember(field_format_names()))
       ->capture_default_str();
   sub->add_option("--null", a->null, "With --format text: a key or value of this text is null");
-  sub->add_option("--header", a->headers, "A header for every record, as name=value; may be repeated");
+  sub->add_option("--header", a->headers, "A header for every record, as name=value; may be repeated")->check(is_pair);
   sub->add_option("--partition", a->partition,
                   "Write to this partition, whatever the key (and the record's own \"partition\" with json)")
       ->check(CLI::NonNegativeNumber);

@@ -21,8 +21,7 @@ struct TopicArguments {
 Result<> create(const Session& session, const TopicArguments& arguments) {
   NewTopic topic{arguments.name, arguments.partitions, {}};
   for (const std::string& config : arguments.configs) {
-    std::size_t equals = config.find('=');
-    if (equals == std::string::npos) return Error(ErrorCode::invalid_config, config + ": expected key=value");
+    const std::size_t equals = config.find('=');
     topic.configs[config.substr(0, equals)] = config.substr(equals + 1);
   }
   MR_ASSIGN(auto log, open_log(session, /*make=*/true));
@@ -83,7 +82,8 @@ void add_topics(CLI::App& app, Session& session) {
   sub->add_option("--partitions", arguments->partitions, "How many partitions")
       ->capture_default_str()
       ->check(CLI::PositiveNumber);
-  sub->add_option("--config", arguments->configs, "Kafka's topic configuration, as key=value; may be repeated");
+  sub->add_option("--config", arguments->configs, "Kafka's topic configuration, as key=value; may be repeated")
+      ->check(is_pair);
   sub->add_flag("--if-not-exists", arguments->if_not_exists, "No error if it exists");
   sub->footer("Example:\n  millrace topics create counts --partitions 4 --config cleanup.policy=compact");
   sub = add("list", "Names of all topics", list);

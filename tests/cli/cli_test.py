@@ -79,7 +79,8 @@ class Cli(unittest.TestCase):
             self.assertEqual(shown['value'], json.loads(value) if format in ('json', 'long', 'int', 'double') else value)
         self.assertIn('1 bytes are not a long', self.run_it('consume', 'string', '--from-beginning', '--exit-at-end',
                                                            '--value-format', 'long', code=1))
-        self.assertIn('line 1: x is not an int', self.run_it('produce', 'int', '--value-format', 'int', given='x\n', code=1))
+        self.assertIn('line 2: x is not an int', self.run_it('produce', 'int', '--value-format', 'int', given='8\nx\n9\n', code=1))
+        self.assertEqual(self.consume('int', '--value-format', 'int'), '7\n8\n', 'what came before it is written')
 
     def test_nulls_are_written_and_shown(self):
         self.run_it('topics', 'create', 'a')
@@ -244,6 +245,8 @@ class Cli(unittest.TestCase):
     def test_a_wrong_command_line_is_code_2_and_help_has_examples(self):
         self.run_it('topics', 'create', code=2)
         self.run_it('consume', 'a', '--format', 'xml', code=2)
+        self.run_it('topics', 'create', 'a', '--config', 'cleanup.policy', code=2)
+        self.run_it('produce', 'a', '--header', 'h', code=2)
         self.run_it(code=2)
         for command in [[], ['consume'], ['produce'], ['topics', 'create'], ['log', 'dump']]:
             self.assertIn('Example', self.run_it(*command, '--help'))
