@@ -202,6 +202,21 @@ TEST_F(StreamsTest, an_exception_of_a_lambda_is_skipped_where_the_handler_says_c
   EXPECT_TRUE(run({{"processing.exception.handler", "continue"}}, failing));
 }
 
+void growing(StreamsBuilder& builder) {
+  builder.stream(lines)
+      .group_by([](const std::string&) { return std::string("all"); })
+      .aggregate(std::string(), [](const std::string& line, std::string& all) { all += std::string(300'000, line[0]); },
+                 {.as = "everything"});
+}
+
+TEST_F(StreamsTest, an_aggregate_that_outgrew_the_message_limit_is_named_with_store_and_key) {
+  for (int i = 0; i < 5; ++i) say("x");
+  auto ran = run({}, growing);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("store everything, key \"all\""));
+  EXPECT_THAT(ran.error().message(), HasSubstr("max.message.bytes"));
+}
+
 void other_store(StreamsBuilder& builder) {
   builder.stream(lines)
       .group_by([](const std::string& line) { return line; })
