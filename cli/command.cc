@@ -17,6 +17,11 @@ Result<std::unique_ptr<LogClient>> open_log(const Session& session, bool make) {
                  "there is no data directory " + session.data_dir +
                      "; name another with --data-dir, or make one with: millrace topics create");
   }
+  if (!make && !real_env().files().exists(session.data_dir + "/millrace.format")) {
+    return Error(ErrorCode::kafka_storage_error,
+                 session.data_dir + " is no data directory: it holds no millrace.format; name another with --data-dir");
+  }
+  std::signal(SIGPIPE, SIG_IGN);  // `| head` ends a command, but not before the log is closed
   EmbeddedConfig config;
   config.data_dir = session.data_dir;
   config.num_partitions = 0;  // a misspelt topic is an error here, not a new topic

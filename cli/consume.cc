@@ -3,13 +3,18 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <cerrno>
+#include <condition_variable>
 #include <cstdio>
+#include <cstring>
 #include <memory>
-#include <nlohmann/json.hpp>
+#include <mutex>
 
 #include "cli/command.h"
 #include "cli/field_format.h"
 #include "cli/progress.h"
+#include "cli/record_lines.h"
+#include "millrace/runtime/committed_batches.h"
 
 namespace millrace::cli {
 namespace {
@@ -31,75 +36,176 @@ struct ConsumeArguments {
   std::int64_t max_messages = -1;
 };
 
-using Json = nlohmann::ordered_json;
-
-Result<Json> field_json(const std::optional<Bytes>& field, FieldFormat format) {
-  if (!field) return Json();
-  return to_json(*field, format);
-}
-
-Result<std::string> as_json(const ConsumedRecord& record, FieldFormat key_format, FieldFormat value_format) {
-  Json json;
-  json["topic"] = record.partition.topic;
-  json["partition"] = record.partition.partition;
-  json["offset"] = record.offset;
-  json["timestamp"] = record.timestamp.ms;
-  MR_ASSIGN(json["key"], field_json(record.key, key_format));
-  MR_ASSIGN(json["value"], field_json(record.value, value_format));
-  json["headers"] = Json::array();
-  for (const Header& header : record.headers) {
-    MR_ASSIGN(Json value, field_json(header.value, FieldFormat::string));
-    MR_ASSIGN(Json key, to_json(header.name, FieldFormat::string));
-    json["headers"].push_back({{"key", key}, {"value", value}});
+// Set by the log, from whatever thread appends: there may be more to read.
+class News {
+ public:
+  void bring() {
+    std::lock_guard lock(mutex_);
+    there_ = true;
+    came_.notify_one();
   }
-  return json.dump();
-}
-
-Result<std::string> as_text(const ConsumedRecord& record, const ConsumeArguments& arguments) {
-  auto field = [&](const std::optional<Bytes>& bytes, const std::string& format) -> Result<std::string> {
-    return bytes ? to_text(*bytes, field_format_named(format)) : Result<std::string>(arguments.null);
-  };
-  std::string line;
-  if (arguments.print_key) {
-    MR_ASSIGN(line, field(record.key, arguments.key_format));
-    line += arguments.separator;
+  // Waits for news, for at most a fifth of a second: an interrupt must be seen.
+  void wait() {
+    std::unique_lock lock(mutex_);
+    came_.wait_for(lock, 200ms, [this] { return there_; });
+    there_ = false;
   }
-  MR_ASSIGN(std::string value, field(record.value, arguments.value_format));
-  return line + value;
-}
 
-Result<> print(const ConsumedRecord& record, const ConsumeArguments& arguments) {
-  auto line = arguments.format == "json" ? as_json(record, field_format_named(arguments.key_format),
-                                                   field_format_named(arguments.value_format))
-                                         : as_text(record, arguments);
-  if (!line) return std::move(line).error().in(record.partition.text() + " offset " + std::to_string(record.offset));
-  *line += '\n';
-  if (std::fwrite(line->data(), 1, line->size(), stdout) != line->size()) {
-    return Error(ErrorCode::kafka_storage_error, "cannot write to standard output");
-  }
-  return {};
-}
+ private:
+  std::mutex mutex_;
+  std::condition_variable came_;
+  bool there_ = false;
+};
 
-// Where each partition's reading starts: --offset, else what the group has committed, else the beginning or the end.
-Result<> seek_all(Consumer& consumer, const ConsumeArguments& arguments,
-                  const std::vector<TopicPartition>& partitions) {
-  OffsetsToCommit committed;
-  if (!arguments.group.empty()) {
-    MR_ASSIGN(committed, consumer.committed(partitions));
+// Standard output. When its reader has gone (`| head`), that is the end and no error.
+class Output {
+ public:
+  std::string& lines() { return lines_; }
+  bool reader_is_gone() const { return gone_; }
+  Result<> write() {
+    if (std::fwrite(lines_.data(), 1, lines_.size(), stdout) != lines_.size()) return failed();
+    lines_.clear();
+    return {};
   }
-  for (const TopicPartition& partition : partitions) {
-    Offset start = arguments.offset;
-    if (start < 0 && committed.contains(partition)) {
-      start = committed[partition].offset;
-    } else if (start < 0 && arguments.from_beginning) {
-      MR_ASSIGN(start, consumer.beginning_offset(partition));
-    } else if (start < 0) {
-      MR_ASSIGN(start, consumer.end_offset(partition, Isolation::read_uncommitted));
+  Result<> flush() {
+    MR_TRY(write());
+    if (!gone_ && std::fflush(stdout) != 0) return failed();
+    return {};
+  }
+
+ private:
+  Result<> failed() {
+    gone_ = errno == EPIPE;
+    lines_.clear();
+    if (gone_) return {};
+    return Error(ErrorCode::kafka_storage_error,
+                 std::string("cannot write to standard output: ") + std::strerror(errno));
+  }
+  std::string lines_;
+  bool gone_ = false;
+};
+
+// Whole batches from each partition in turn, decoded as views and printed.
+class TopicPrinter {
+ public:
+  TopicPrinter(Consumer& consumer, const ConsumeArguments& arguments, Isolation isolation)
+      : consumer_(consumer), arguments_(arguments), isolation_(isolation) {
+    format_.json = arguments.format == "json";
+    format_.key = field_format_named(arguments.key_format);
+    format_.value = field_format_named(arguments.value_format);
+    format_.print_key = arguments.print_key;
+    format_.separator = arguments.separator;
+    format_.null = arguments.null;
+  }
+  ~TopicPrinter() {
+    for (const Part& part : parts_) (void)consumer_.notify(part.partition, nullptr);
+  }
+
+  // Where each partition's reading starts: --offset, else what the group has committed, else the beginning or the end.
+  Result<> start(const std::vector<TopicPartition>& partitions) {
+    OffsetsToCommit committed;
+    if (!arguments_.group.empty()) {
+      MR_ASSIGN(committed, consumer_.committed(partitions));
     }
-    MR_TRY(consumer.seek(partition, start));
+    for (const TopicPartition& partition : partitions) {
+      Part part{partition, arguments_.offset, 0, {}};
+      MR_ASSIGN(Offset beginning, consumer_.beginning_offset(partition));
+      MR_ASSIGN(part.end, consumer_.end_offset(partition, isolation_));
+      if (part.position < 0 && committed.contains(partition)) {
+        part.position = std::max(beginning, committed[partition].offset);  // what lay before was deleted
+      } else if (part.position < 0) {
+        part.position = arguments_.from_beginning ? beginning : part.end;
+      }
+      part.batches.reset(part.position);
+      total_ += std::max<Offset>(0, part.end - part.position);
+      parts_.push_back(std::move(part));
+      if (!arguments_.exit_at_end) MR_TRY(consumer_.notify(partition, [this] { news_.bring(); }));
+    }
+    return {};
   }
-  return {};
-}
+
+  Result<> run() {
+    Progress progress(arguments_.exit_at_end ? static_cast<std::uint64_t>(total_) : 0, "records");
+    while (!interrupted() && !is_done()) {
+      bool read = false;
+      for (Part& part : parts_) {
+        if (is_done()) break;
+        if (arguments_.exit_at_end && part.position >= part.end) continue;
+        MR_ASSIGN(bool some, print_some(part));
+        read |= some;
+        progress.at(printed_);
+      }
+      if (read) continue;
+      if (arguments_.exit_at_end) break;
+      MR_TRY(output_.flush());
+      news_.wait();
+    }
+    return output_.flush();
+  }
+
+ private:
+  struct Part {
+    TopicPartition partition;
+    Offset position = 0;
+    Offset end = 0;  // as it was at the start
+    CommittedBatches batches;
+  };
+
+  bool is_done() const { return output_.reader_is_gone() || is_enough(); }
+  bool is_enough() const {
+    return arguments_.max_messages >= 0 && printed_ >= static_cast<std::uint64_t>(arguments_.max_messages);
+  }
+
+  // Prints what one fetch gives. False: there is nothing more at the moment.
+  Result<bool> print_some(Part& part) {
+    MR_ASSIGN(auto fetched, consumer_.fetch({part.partition, part.position, 1 << 20, isolation_, -1}));
+    if (fetched.bytes->empty()) return false;
+    part.batches.add(std::move(fetched));
+    while (!is_done()) {
+      auto found = part.batches.next(part.position);
+      if (!found) return std::move(found).error().in(part.partition.text());
+      if (!*found) {
+        part.position = std::max(part.position, part.batches.end());
+        break;
+      }
+      MR_TRY(print_batch(part));
+    }
+    if (arguments_.group.empty()) return true;
+    MR_TRY(output_.flush());
+    if (!output_.reader_is_gone()) MR_TRY(consumer_.commit({{part.partition, {part.position, -1, ""}}}));
+    return true;
+  }
+
+  Result<> print_batch(Part& part) {
+    RecordReader reader(part.batches.batch(), scratch_);
+    RecordView record;
+    while (!is_enough() && reader.next(record)) {
+      if (record.offset < part.position) continue;
+      if (arguments_.exit_at_end && record.offset >= part.end) break;
+      auto line = append_line(output_.lines(), format_, part.partition, record);
+      if (!line) {
+        MR_TRY(output_.flush());  // what came before it is shown
+        return line;
+      }
+      part.position = record.offset + 1;
+      ++printed_;
+    }
+    if (auto read = reader.status(); !read) return std::move(read).error().in(part.partition.text());
+    if (!is_enough()) part.position = std::max(part.position, part.batches.batch().last_offset() + 1);
+    return output_.lines().size() < (1 << 16) ? Result<>() : output_.write();
+  }
+
+  Consumer& consumer_;
+  const ConsumeArguments& arguments_;
+  Isolation isolation_;
+  LineFormat format_;
+  News news_;
+  Output output_;
+  Bytes scratch_;
+  std::vector<Part> parts_;
+  std::int64_t total_ = 0;
+  std::uint64_t printed_ = 0;
+};
 
 Result<std::vector<TopicPartition>> partitions_of(Admin& admin, const ConsumeArguments& arguments) {
   MR_ASSIGN(auto topic, admin.describe_topic(arguments.topic));
@@ -114,43 +220,6 @@ Result<std::vector<TopicPartition>> partitions_of(Admin& admin, const ConsumeArg
   return all;
 }
 
-// How many offsets lie between the positions and `ends`.
-Result<std::int64_t> left(Consumer& consumer, const std::map<TopicPartition, Offset>& ends) {
-  std::int64_t total = 0;
-  for (const auto& [partition, end] : ends) {
-    MR_ASSIGN(Offset position, consumer.position(partition));
-    total += std::max<Offset>(0, end - position);
-  }
-  return total;
-}
-
-Result<> print_until_done(Consumer& consumer, const ConsumeArguments& arguments,
-                          const std::map<TopicPartition, Offset>& ends) {
-  MR_ASSIGN(std::int64_t total, left(consumer, ends));
-  std::uint64_t printed = 0;
-  Progress progress(arguments.exit_at_end ? static_cast<std::uint64_t>(total) : 0, "records");
-  while (!interrupted()) {
-    if (arguments.exit_at_end) {
-      MR_ASSIGN(std::int64_t still, left(consumer, ends));
-      if (still == 0) break;
-    }
-    MR_ASSIGN(auto records, consumer.poll(200ms));
-    OffsetsToCommit done;
-    for (const ConsumedRecord& record : records) {
-      if (arguments.max_messages >= 0 && printed >= static_cast<std::uint64_t>(arguments.max_messages)) break;
-      auto end = ends.find(record.partition);
-      if (arguments.exit_at_end && end != ends.end() && record.offset >= end->second) continue;  // came while we read
-      MR_TRY(print(record, arguments));
-      done[record.partition] = {record.offset + 1, record.leader_epoch, ""};
-      progress.at(++printed);
-    }
-    std::fflush(stdout);
-    if (!arguments.group.empty() && !done.empty()) MR_TRY(consumer.commit(done));
-    if (arguments.max_messages >= 0 && printed >= static_cast<std::uint64_t>(arguments.max_messages)) break;
-  }
-  return {};
-}
-
 Result<> consume(const Session& session, const ConsumeArguments& arguments) {
   watch_interrupts();
   MR_ASSIGN(auto log, open_log(session));
@@ -159,15 +228,10 @@ Result<> consume(const Session& session, const ConsumeArguments& arguments) {
   config.client_id = "millrace-consume";
   config.group_id = arguments.group;
   config.isolation = arguments.isolation == "read_committed" ? Isolation::read_committed : Isolation::read_uncommitted;
-  config.auto_offset_reset = ConsumerConfig::OffsetReset::earliest;
   MR_ASSIGN(auto consumer, log->make_consumer(config));
-  MR_TRY(consumer->assign(partitions));
-  MR_TRY(seek_all(*consumer, arguments, partitions));
-  std::map<TopicPartition, Offset> ends;
-  for (const TopicPartition& partition : partitions) {
-    MR_ASSIGN(ends[partition], consumer->end_offset(partition, config.isolation));
-  }
-  return print_until_done(*consumer, arguments, ends);
+  TopicPrinter printer(*consumer, arguments, config.isolation);
+  MR_TRY(printer.start(partitions));
+  return printer.run();
 }
 
 }  // namespace

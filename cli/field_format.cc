@@ -3,6 +3,8 @@
 #include <array>
 #include <bit>
 #include <charconv>
+#include <cmath>
+#include <cstring>
 #include <nlohmann/json.hpp>
 
 namespace millrace::cli {
@@ -34,6 +36,9 @@ Result<Bytes> number_bytes(std::string_view text, std::string_view format) {
     append_big_endian(bytes, n);
   return Bytes(std::move(bytes));
 }
+
+// JSON has no NaN and no infinity: they are strings, "nan", "inf", "-inf", which from_json takes back.
+Json number_json(double n) { return std::isfinite(n) ? Json(n) : Json(number_text(n)); }
 
 std::string to_hex(BytesView bytes) {
   constexpr char digits[] = "0123456789abcdef";
@@ -90,7 +95,7 @@ Result<Json> to_json(BytesView bytes, FieldFormat format) {
       return Json(from_big_endian<std::int32_t>(bytes.data()));
     case FieldFormat::double_number:
       if (bytes.size() != 8) return misfit(bytes, "a double");
-      return Json(std::bit_cast<double>(from_big_endian<std::int64_t>(bytes.data())));
+      return number_json(std::bit_cast<double>(from_big_endian<std::int64_t>(bytes.data())));
     case FieldFormat::hex:
       return Json(to_hex(bytes));
     case FieldFormat::base64:
@@ -140,6 +145,13 @@ Result<Bytes> from_json(const Json& json, FieldFormat format) {
 bool is_utf8(std::string_view text) {
   auto at = [&](std::size_t i) { return static_cast<unsigned char>(text[i]); };
   for (std::size_t i = 0; i < text.size();) {
+    std::uint64_t eight;  // most text is ASCII
+    while (i + sizeof eight <= text.size()) {
+      std::memcpy(&eight, text.data() + i, sizeof eight);
+      if (eight & 0x8080808080808080) break;
+      i += sizeof eight;
+    }
+    if (i == text.size()) break;
     unsigned char first = at(i);
     std::size_t size = first < 0x80                    ? 1
                        : first >= 0xc2 && first < 0xe0 ? 2

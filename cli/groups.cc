@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <memory>
+#include <vector>
 
 #include "cli/command.h"
 
@@ -18,13 +19,29 @@ Result<> list(const Session& session) {
   return {};
 }
 
+// Rows under their headings, each column as wide as its widest cell; the first `left` columns begin at the left.
+void print_table(const std::vector<std::vector<std::string>>& rows, std::size_t left) {
+  std::vector<std::size_t> widths(rows.front().size());
+  for (const auto& row : rows) {
+    for (std::size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], row[i].size());
+  }
+  for (const auto& row : rows) {
+    std::string line;
+    for (std::size_t i = 0; i < row.size(); ++i) {
+      const std::string blanks(widths[i] - row[i].size(), ' ');
+      line += (i == 0 ? "" : "  ") + (i < left ? row[i] + blanks : blanks + row[i]);
+    }
+    std::puts(line.c_str());
+  }
+}
+
 // As kafka-consumer-groups: the lag is what lies between the committed offset and the end of the log.
 Result<> describe(const Session& session, const std::string& only) {
   MR_ASSIGN(auto log, open_log(session));
   MR_ASSIGN(auto groups, log->admin().describe_groups());
   bool found = only.empty();
-  std::printf("%-24s %-24s %9s %14s %14s %10s\n", "GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LOG-END-OFFSET",
-              "LAG");
+  std::vector<std::vector<std::string>> rows{
+      {"GROUP", "TOPIC", "PARTITION", "CURRENT-OFFSET", "LOG-END-OFFSET", "LAG"}};
   for (const GroupDescription& group : groups) {
     if (!only.empty() && group.group_id != only) continue;
     found = true;
@@ -35,11 +52,12 @@ Result<> describe(const Session& session, const std::string& only) {
         end = std::to_string(offsets->high_watermark);
         lag = std::to_string(std::max<Offset>(0, offsets->high_watermark - committed.offset));
       }
-      std::printf("%-24s %-24s %9d %14lld %14s %10s\n", group.group_id.c_str(), partition.topic.c_str(),
-                  partition.partition, static_cast<long long>(committed.offset), end.c_str(), lag.c_str());
+      rows.push_back({group.group_id, partition.topic, std::to_string(partition.partition),
+                      std::to_string(committed.offset), end, lag});
     }
   }
   if (!found) return Error(ErrorCode::group_id_not_found, "there is no group " + only);
+  print_table(rows, 2);
   return {};
 }
 

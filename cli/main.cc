@@ -1,6 +1,8 @@
 // The millrace command line.
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 
 #include "cli/command.h"
 #include "millrace/base/config.h"
@@ -42,6 +44,9 @@ int main(int argc, char** argv) {
   }
   try {
     auto done = session.run();
+    if (done && std::fflush(stdout) != 0 && errno != EPIPE)
+      done = millrace::Error(millrace::ErrorCode::kafka_storage_error,
+                             std::string("cannot write to standard output: ") + std::strerror(errno));
     if (done) return 0;
     std::fprintf(stderr, "millrace: %s\n", done.error().text().c_str());
     return 1;

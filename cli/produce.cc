@@ -1,8 +1,13 @@
 // millrace produce TOPIC
+#include <unistd.h>
+
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
+#include <limits>
 #include <memory>
 #include <mutex>
 #include <nlohmann/json.hpp>
@@ -67,7 +72,11 @@ class LineReader {
     if (stream_) {
       MR_ASSIGN(got, stream_->read(buffer_.data() + had, 1 << 16));
     } else {
-      got = std::fread(buffer_.data() + had, 1, 1 << 16, stdin);
+      // Not fread, which waits until the buffer is full: what is typed or piped in is sent as it comes.
+      const ssize_t count = ::read(STDIN_FILENO, buffer_.data() + had, 1 << 16);
+      if (count < 0 && errno != EINTR)
+        return Error(ErrorCode::kafka_storage_error, std::string("standard input: ") + std::strerror(errno));
+      got = count < 0 ? 0 : static_cast<std::size_t>(count);
     }
     buffer_.resize(had + got);
     ended_ = got == 0;
@@ -112,8 +121,8 @@ Result<> parse_headers(const Json& json, ProducerRecord& record) {
   return {};
 }
 
-// What consume --format json printed: key, value, headers and timestamp are taken; topic and offset are this log's to
-// say.
+// What consume --format json printed: key, value, headers, timestamp and partition are taken; topic and offset, which
+// are this log's to say, are let pass.
 Result<> parse_json(const std::string& line, const ProduceArguments& arguments, ProducerRecord& record) {
   Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return Error(ErrorCode::invalid_record, "not a JSON object");
@@ -132,6 +141,11 @@ Result<> parse_json(const std::string& line, const ProduceArguments& arguments, 
     if (!json["timestamp"].is_number_integer())
       return Error(ErrorCode::invalid_timestamp, "timestamp must be milliseconds since 1970");
     record.timestamp = Timestamp{json["timestamp"].get<std::int64_t>()};
+  }
+  if (json.contains("partition") && arguments.partition < 0) {
+    if (!json["partition"].is_number_unsigned() || json["partition"] > std::numeric_limits<PartitionId>::max())
+      return Error(ErrorCode::invalid_record, "partition must be a number, from 0");
+    record.partition = json["partition"].get<PartitionId>();
   }
   return parse_headers(json, record);
 }
@@ -171,7 +185,10 @@ Result<> send_lines(Producer& producer, const ProduceArguments& arguments) {
 Result<> produce(const Session& session, const ProduceArguments& arguments) {
   watch_interrupts();
   MR_ASSIGN(auto log, open_log(session));
-  MR_TRY(log->admin().describe_topic(arguments.topic));
+  if (auto topic = log->admin().describe_topic(arguments.topic); !topic) {
+    return Error(topic.error().code(),
+                 topic.error().message() + "; make it with: millrace topics create " + arguments.topic);
+  }
   ProducerConfig config;
   config.client_id = "millrace-produce";
   config.transactional_id = arguments.transactional_id;
@@ -207,7 +224,8 @@ void add_produce(CLI::App& app, Session& session) {
       ->capture_default_str();
   sub->add_option("--null", a->null, "With --format text: a key or value of this text is null");
   sub->add_option("--header", a->headers, "A header for every record, as name=value; may be repeated");
-  sub->add_option("--partition", a->partition, "Write to this partition, whatever the key")
+  sub->add_option("--partition", a->partition,
+                  "Write to this partition, whatever the key (and the record's own \"partition\" with json)")
       ->check(CLI::NonNegativeNumber);
   sub->add_option("--compression", a->compression, "Of record batches")
       ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}))

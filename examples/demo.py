@@ -138,6 +138,7 @@ def main():
     if not 2 <= len(sys.argv) <= 3 or sys.argv[2:] and sys.argv[2] not in EXAMPLES:
         print(__doc__, file=sys.stderr)
         return 2
+    sys.stdout.reconfigure(encoding='utf-8')  # bars, whatever the locale
     programs = Programs(sys.argv[1])
     shutil.rmtree(DATA, ignore_errors=True)
     start = time.monotonic()
@@ -151,4 +152,8 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except BrokenPipeError:  # `| head`
+        sys.stderr.close()
+        sys.exit(0)

@@ -1,6 +1,7 @@
 // Word count over text files: every line is a record, every word a key, its count a row of a table.
 //
-//   word_count --data-dir data README.md notes.txt
+//   millrace topics create lines && millrace produce lines < README.md
+//   word_count --until-end-of-input
 #include <millrace/millrace.h>
 
 #include <sstream>

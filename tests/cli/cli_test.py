@@ -6,6 +6,7 @@ import pathlib
 import subprocess
 import sys
 import tempfile
+import time
 import unittest
 
 PROGRAM = sys.argv.pop(1)
@@ -114,6 +115,116 @@ class Cli(unittest.TestCase):
         with segment.open('ab') as file:
             file.write(b'torn')
         self.assertIn('a torn tail of 4 bytes', self.run_it('log', 'dump', str(segment), code=1))
+
+    def test_log_dump_names_damage_and_goes_on_behind_it(self):
+        self.run_it('topics', 'create', 'a')
+        for value in ['one', 'two', 'three']:
+            self.run_it('produce', 'a', given=value + '\n')
+        segment = next(pathlib.Path(self.data).glob('a-0/*.log'))
+        whole = segment.read_bytes()
+        second = 12 + int.from_bytes(whole[8:12], 'big')
+
+        def dump(content):
+            segment.write_bytes(content)
+            done = subprocess.run([PROGRAM, 'log', 'dump', str(segment), '--records'], capture_output=True, text=True, timeout=60)
+            self.assertEqual(done.returncode, 1)
+            return done.stdout, done.stderr
+        out, err = dump(whole[:second + 65] + b'\xaa' + whole[second + 66:])
+        self.assertIn(f'byte {second}: a batch whose CRC does not fit', err)
+        self.assertIn('payload: one', out)
+        self.assertNotIn('payload: two', out)
+        self.assertIn('payload: three', out)
+        out, err = dump(whole[:second + 8] + b'\x7f\xff\xff\xff' + whole[second + 12:])
+        self.assertIn('bytes that are no batch', err)
+        self.assertIn('payload: three', out)
+        out, err = dump(whole + bytes(100))
+        self.assertIn('a torn tail of 100 zero bytes', err)
+
+    def test_log_dump_reads_a_whole_data_directory_while_it_is_held(self):
+        self.run_it('topics', 'create', 'a')
+        self.run_it('topics', 'create', 'b')
+        self.run_it('produce', 'a', '--transactional-id', 't', given='v\n')
+        self.run_it('produce', 'b', given='v\n')
+        self.consume('b', '--group', 'g')
+        with subprocess.Popen([PROGRAM, '--data-dir', self.data, 'consume', 'b', '--from-beginning'],
+                              stdout=subprocess.PIPE) as holder:
+            self.assertEqual(holder.stdout.readline(), b'v\n')
+            printed = self.run_it('log', 'dump', self.data, '--records')
+            holder.terminate()
+        self.assertIn('/a-0/', printed)
+        self.assertIn('/b-0/', printed)
+        self.assertIn('endTxnMarker: COMMIT', printed)
+        self.assertIn('group: g partition: b-0 offset: 1', printed)
+
+    def test_a_reader_that_goes_away_is_no_error(self):
+        self.run_it('topics', 'create', 'a')
+        self.run_it('produce', 'a', given='a line of some length\n' * 20000)
+        process = subprocess.Popen([PROGRAM, '--data-dir', self.data, 'consume', 'a', '--from-beginning', '--exit-at-end'],
+                                   stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        process.stdout.readline()
+        process.stdout.close()
+        self.assertEqual(process.stderr.read(), b'')
+        self.assertEqual(process.wait(timeout=30), 0)
+        process.stderr.close()
+        self.assertEqual(len(self.consume('a').splitlines()), 20000)
+
+    def test_what_cannot_be_written_is_an_error(self):
+        self.run_it('topics', 'create', 'a')
+        self.run_it('produce', 'a', given='v\n')
+        for command in [['topics', 'list'], ['consume', 'a', '--from-beginning', '--exit-at-end']]:
+            with open('/dev/full', 'w') as full:
+                done = subprocess.run([PROGRAM, '--data-dir', self.data, *command], stdout=full, stderr=subprocess.PIPE, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('No space left on device', done.stderr)
+
+    def test_lines_are_written_as_they_come(self):
+        self.run_it('topics', 'create', 'a')
+        with subprocess.Popen([PROGRAM, '--data-dir', self.data, 'produce', 'a'], stdin=subprocess.PIPE) as producer:
+            producer.stdin.write(b'first\n')
+            producer.stdin.flush()
+            segment = pathlib.Path(self.data, 'a-0', '0' * 20 + '.log')
+            deadline = time.monotonic() + 30
+            while not (segment.exists() and b'first' in segment.read_bytes()):
+                self.assertLess(time.monotonic(), deadline)
+                time.sleep(0.01)
+            producer.stdin.close()
+            self.assertEqual(producer.wait(timeout=30), 0)
+
+    def test_json_names_the_partition_and_odd_values_come_back(self):
+        self.run_it('topics', 'create', 'a', '--partitions', '3')
+        odd = [{'key': None, 'value': None, 'partition': 0}, {'key': 'k', 'value': '"quoted\\\n\t\u0001ü"', 'partition': 2},
+               {'key': {'base64': '/w=='}, 'value': '', 'partition': 1,
+                'headers': [{'key': 'h', 'value': None}], 'timestamp': 5}]
+        self.run_it('produce', 'a', '--format', 'json', given=''.join(json.dumps(r) + '\n' for r in odd))
+        got = [json.loads(line) for line in self.consume('a', '--format', 'json').splitlines()]
+        for record in odd:
+            self.assertTrue(any(all(g[name] == record[name] for name in record) for g in got), (record, got))
+        self.assertEqual(self.consume('a', '--partition', '2'), '"quoted\\\n\t\u0001ü"\n')
+        self.run_it('produce', 'a', '--format', 'json', given='{"value": "v", "partition": 9}', code=1)
+        self.assertIn('no field valu', self.run_it('produce', 'a', '--format', 'json', given='{"valu": "v"}', code=1))
+        self.run_it('topics', 'create', 'numbers')
+        self.run_it('produce', 'numbers', '--value-format', 'double', given='nan\n-inf\n0.5\n')
+        got = [json.loads(l)['value'] for l in self.consume('numbers', '--value-format', 'double', '--format', 'json').splitlines()]
+        self.assertEqual(got, ['nan', '-inf', 0.5])
+
+    def test_a_string_that_is_json_text_stays_a_string(self):
+        self.run_it('topics', 'create', 'a')
+        self.run_it('produce', 'a', given='{"b": 1}\n')
+        self.assertEqual(json.loads(self.consume('a', '--format', 'json'))['value'], '{"b": 1}')
+        self.assertEqual(json.loads(self.consume('a', '--format', 'json', '--value-format', 'json'))['value'], {'b': 1})
+
+    def test_an_unknown_topic_is_named_with_what_makes_it(self):
+        self.run_it('topics', 'create', 'a')
+        self.assertIn('millrace topics create b', self.run_it('produce', 'b', given='v\n', code=1))
+        self.assertIn('UNKNOWN_TOPIC_OR_PARTITION', self.run_it('consume', 'b', code=1))
+        self.assertIn('OFFSET_OUT_OF_RANGE', self.run_it('consume', 'a', '--offset', '7', code=1))
+
+    def test_a_folder_of_something_else_is_left_alone(self):
+        with tempfile.TemporaryDirectory() as other:
+            done = subprocess.run([PROGRAM, 'topics', 'list', '--data-dir', other], capture_output=True, text=True)
+            self.assertEqual(done.returncode, 1)
+            self.assertIn('is no data directory', done.stderr)
+            self.assertEqual(list(pathlib.Path(other).iterdir()), [])
 
     def test_a_locked_directory_is_answered_with_who_holds_it(self):
         self.run_it('topics', 'create', 'a')
