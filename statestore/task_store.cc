@@ -299,16 +299,22 @@ void TaskStore::trim(std::size_t bytes) {
   // What nobody would miss: deleted keys that no checkpoint still has, windows past their retention.
   const bool too_large = table_->memory_bytes() > bytes;
   if (!too_large && dead_ * 2 < table_->size() + 1024 && !windowed()) return;
-  const bool all_of_it = too_large && environment_.checkpoint;
-  std::size_t erased = 0;
+  // Down to three quarters, so that the next sweep is some time away; which clean entries go changes no output.
+  const std::size_t target = bytes - bytes / 4;
+  const std::size_t each = table_->size() ? table_->memory_bytes() / table_->size() + 1 : 1;
+  std::size_t left = table_->memory_bytes(), erased = 0;
   table_->erase_if([&](Entry* e) {
     if (e->in_cache || e->dirtied) return false;
     const bool expired = windowed() && !is_live(start_in_table_key(table_->key(e)));
     const bool in_no_checkpoint = !environment_.checkpoint || !environment_.checkpoint->may_have_rows();
+    const bool pinned = environment_.checkpoint && e->logged > checkpointed_;
     const bool dead = !e->has_value || expired;
-    const bool pinned = environment_.checkpoint ? e->logged > checkpointed_ : false;
-    const bool doomed = dead ? (in_no_checkpoint || !pinned) : (all_of_it && !pinned);
-    erased += doomed;
+    const bool unwanted = too_large && environment_.checkpoint && left > target;
+    const bool doomed = dead ? in_no_checkpoint || !pinned : unwanted && !pinned;
+    if (doomed) {
+      ++erased;
+      left -= std::min(left, each);
+    }
     return doomed;
   });
   dead_ = 0;

@@ -202,6 +202,59 @@ TEST_F(StreamsTest, an_exception_of_a_lambda_is_skipped_where_the_handler_says_c
   EXPECT_TRUE(run({{"processing.exception.handler", "continue"}}, failing));
 }
 
+void numbers(StreamsBuilder& builder) {
+  constexpr Topic<std::optional<std::string>, std::int64_t> in{"lines"};
+  builder.stream(in).for_each([](std::int64_t) {});
+}
+
+TEST_F(StreamsTest, a_record_that_does_not_deserialise_is_named_by_topic_partition_and_offset) {
+  say("no eight bytes");
+  auto ran = run({}, numbers);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("topic lines, partition"));
+  EXPECT_THAT(ran.error().message(), HasSubstr("offset 0"));
+  EXPECT_THAT(ran.error().message(), HasSubstr("deserialization.exception.handler"));
+  EXPECT_TRUE(run({{"deserialization.exception.handler", "continue"}}, numbers));
+}
+
+void without_nulls(StreamsBuilder& builder) {
+  constexpr Topic<std::string, std::string> in{"lines"};
+  builder.stream(in).for_each([](const std::string&) {});
+}
+
+TEST_F(StreamsTest, a_null_key_in_a_topic_of_a_plain_type_says_which_type_to_declare) {
+  say("a line without a key");
+  auto ran = run({}, without_nulls);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("std::optional<K>"));
+}
+
+TEST_F(StreamsTest, a_committed_offset_that_fell_off_the_log_is_an_error_that_names_the_gap) {
+  for (int i = 0; i < 5; ++i) say("x");
+  ASSERT_TRUE(run());
+  for (int i = 0; i < 40; ++i) say("y");
+  for (PartitionId p = 0; p < 4; ++p) ASSERT_TRUE(log_->admin().delete_records({"lines", p}, -1));
+  auto started = app()->start();
+  ASSERT_FALSE(started);
+  EXPECT_EQ(started.error().code(), ErrorCode::offset_out_of_range);
+  EXPECT_THAT(started.error().message(), HasSubstr("are gone and were never processed"));
+}
+
+void growing(StreamsBuilder& builder) {
+  builder.stream(lines)
+      .group_by([](const std::string&) { return std::string("all"); })
+      .aggregate(std::string(), [](const std::string& line, std::string& all) { all += std::string(300'000, line[0]); },
+                 {.as = "everything"});
+}
+
+TEST_F(StreamsTest, an_aggregate_that_outgrew_the_message_limit_is_named_with_store_and_key) {
+  for (int i = 0; i < 5; ++i) say("x");
+  auto ran = run({}, growing);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("store everything, key \"all\""));
+  EXPECT_THAT(ran.error().message(), HasSubstr("max.message.bytes"));
+}
+
 void other_store(StreamsBuilder& builder) {
   builder.stream(lines)
       .group_by([](const std::string& line) { return line; })
