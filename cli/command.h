@@ -2,13 +2,16 @@
 //
 // Exit codes: 0 done; 1 it failed, and stderr says why; 2 the command line was wrong.
 #pragma once
-#include <CLI/App.hpp>
 #include <functional>
 #include <memory>
 #include <string>
 
 #include "millrace/base/result.h"
 #include "millrace/connectors/log_client.h"
+
+namespace CLI {
+class App;
+}
 
 namespace millrace::cli {
 
