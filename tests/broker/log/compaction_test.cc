@@ -113,6 +113,7 @@ class CompactionTest : public ::testing::Test {
     return {};
   }
 
+  std::unique_ptr<sim::SimEnv> env_;  // outlives what is open in it
   std::unique_ptr<LogDirectory> directory_;
   std::shared_ptr<PartitionLog> log_;
   ProducerEpoch epoch_ = 0;
@@ -153,7 +154,7 @@ TEST_F(CompactionTest, keeps_the_last_value_of_every_key_at_its_offset) {
 }
 
 TEST_F(CompactionTest, tombstones_and_markers_go_after_their_retention) {
-  sim::SimEnv env(1);
+  sim::SimEnv& env = *(env_ = std::make_unique<sim::SimEnv>(1));
   ASSERT_TRUE(open(env));
   ASSERT_TRUE(put("gone", "x"));
   ASSERT_TRUE(put("gone", std::nullopt));
@@ -181,7 +182,7 @@ TEST_F(CompactionTest, tombstones_and_markers_go_after_their_retention) {
 }
 
 TEST_F(CompactionTest, touches_nothing_from_the_first_undecided_record_on) {
-  sim::SimEnv env(1);
+  sim::SimEnv& env = *(env_ = std::make_unique<sim::SimEnv>(1));
   ASSERT_TRUE(open(env));
   ASSERT_TRUE(put("a", "1", {5, 0, true}));
   ASSERT_TRUE(log_->roll());

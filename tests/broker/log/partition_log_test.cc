@@ -116,7 +116,9 @@ TEST_F(PartitionLogTest, log_append_time_replaces_timestamps) {
   auto appended = log_->append(builder, {});
   ASSERT_TRUE(appended);
   EXPECT_EQ(appended->log_append_time, env_.clock().now());
-  auto view = *RecordBatchView::parse(*log_->read({0, 1})->bytes);
+  auto read = log_->read({0, 1});
+  ASSERT_TRUE(read);
+  auto view = *RecordBatchView::parse(*read->bytes);
   EXPECT_TRUE(view.is_log_append_time());
   EXPECT_TRUE(view.crc_matches());
 }
