@@ -26,8 +26,7 @@ class KeyValueStoreLaws : public ::testing::TestWithParam<std::tuple<Engine, boo
  protected:
   KeyValueBench bench{std::get<0>(GetParam()), std::get<1>(GetParam()), StoreSpec::Kind::key_value};
 };
-INSTANTIATE_TEST_SUITE_P(Engines, KeyValueStoreLaws,
-                         ::testing::Combine(::testing::Values(Engine::memory, Engine::rocksdb), ::testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(Engines, KeyValueStoreLaws, ::testing::Combine(contract::engines(), ::testing::Bool()));
 
 TEST_P(KeyValueStoreLaws, gives_the_last_value_put_before_and_after_a_checkpoint) {
   put(bench, "a", "1", 10);

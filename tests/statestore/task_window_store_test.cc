@@ -27,8 +27,7 @@ class WindowStoreLaws : public ::testing::TestWithParam<std::tuple<Engine, bool>
  protected:
   WindowBench bench{std::get<0>(GetParam()), std::get<1>(GetParam()), StoreSpec::Kind::window};
 };
-INSTANTIATE_TEST_SUITE_P(Engines, WindowStoreLaws,
-                         ::testing::Combine(::testing::Values(Engine::memory, Engine::rocksdb), ::testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(Engines, WindowStoreLaws, ::testing::Combine(contract::engines(), ::testing::Bool()));
 
 TEST_P(WindowStoreLaws, gives_each_window_of_a_key_its_own_value_before_and_after_a_checkpoint) {
   put(bench, "a", "1", 0, 5);
