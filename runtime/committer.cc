@@ -145,7 +145,7 @@ void Committer::finish(const Result<bool>& result) {
   if (again) commit_soon();
 }
 
-Result<bool> Committer::commit_and_wait() {
+Result<bool> Committer::commit_and_wait(std::optional<Duration> timeout) {
   std::int64_t until = 0;
   {
     // The commit under way may have begun before what the caller wants committed: one that begins from now on must
@@ -155,7 +155,13 @@ Result<bool> Committer::commit_and_wait() {
   }
   commit_soon();
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [&] { return finished_ >= until || failure_ || (stopped_ && !running_); });
+  const auto done = [&] { return finished_ >= until || failure_ || (stopped_ && !running_); };
+  if (!timeout) {
+    changed_.wait(lock, done);
+  } else if (!changed_.wait_for(lock, *timeout, done)) {
+    return Error(ErrorCode::request_timed_out, "the commit is not done after " + std::to_string(timeout->count()) +
+                                                   " ms: a task is still in a record, or the disk is slow");
+  }
   if (failure_) return *failure_;
   return last_committed_;
 }

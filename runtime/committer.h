@@ -63,7 +63,8 @@ class Committer {
   void start();
   // Commits once and waits for it. Returns whether anything was committed. Error: the log's; the group has then
   // stopped.
-  Result<bool> commit_and_wait();
+  // REQUEST_TIMED_OUT after `timeout`, if there is one: the commit then goes on by itself.
+  Result<bool> commit_and_wait(std::optional<Duration> timeout = std::nullopt);
   // Asks for a commit now instead of at the end of the interval. Threads: any.
   void commit_soon();
   // Writes checkpoints of all that is committed, and waits. After the last commit.

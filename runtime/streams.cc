@@ -372,7 +372,7 @@ void Streams::stop_waiting() {
   content_->changed.notify_all();
 }
 
-Result<> Streams::close(Duration) {
+Result<> Streams::close(Duration timeout) {
   Content& c = *content_;
   std::optional<Error> problem = c.failed();
   {
@@ -384,7 +384,9 @@ Result<> Streams::close(Duration) {
     for (const auto& queue : r->task().inputs())
       if (auto quiet = c.consumer->notify(queue->partition(), {}); !quiet && !problem) problem = quiet.error();
   if (c.committer && !problem) {
-    if (auto committed = c.committer->commit_and_wait(); !committed) problem = committed.error();
+    auto committed = c.committer->commit_and_wait(timeout);
+    if (!committed && committed.error().code() == ErrorCode::request_timed_out) return std::move(committed).error();
+    if (!committed) problem = committed.error();
   }
   if (c.committer) c.committer->stop();
   if (c.workers) c.workers->drain();

@@ -44,7 +44,9 @@ class Streams {
   // Waits until it stops by an error, or stop_waiting() is called (from any thread; not from a signal handler).
   Result<> wait();
   void stop_waiting();
-  // Finishes the records in hand, commits once, checkpoints. Error: what stopped it before, or the last commit's.
+  // Finishes the records in hand, commits once, checkpoints. Errors: what stopped it before, or the last commit's;
+  // REQUEST_TIMED_OUT if that commit was not done in time (a lambda that does not return): close() may then be called
+  // again; the destructor waits for the lambda.
   Result<> close(Duration timeout = 60s);
 
   StreamsState state() const;

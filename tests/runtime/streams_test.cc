@@ -307,5 +307,19 @@ TEST_F(StreamsTest, tasks_go_on_while_one_of_them_sleeps_in_a_lambda) {
   EXPECT_TRUE(streams->close());
 }
 
+TEST_F(StreamsTest, close_returns_within_its_time_out_while_a_lambda_sleeps) {
+  may_go_on = false;
+  say("sleep");
+  auto streams = app({{"commit.interval.ms", "600000"}}, sleeping);
+  ASSERT_TRUE(streams->start());
+  const std::int64_t until = real_env().clock().monotonic_ns() + 200'000'000;
+  while (real_env().clock().monotonic_ns() < until) std::this_thread::yield();
+  auto closed = streams->close(50ms);
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().code(), ErrorCode::request_timed_out);
+  may_go_on = true;
+  EXPECT_TRUE(streams->close());
+}
+
 }  // namespace
 }  // namespace millrace
