@@ -17,10 +17,6 @@ class PartitionGroup {
   const std::vector<RecordQueue*>& inputs() const { return all_; }
   // Tells that `queue` may have got a head; no effect if it is in the heap already.
   void offer(RecordQueue* queue);
-  // Offers every input. For a single input nothing has to be offered.
-  void offer_all() {
-    for (RecordQueue* q : all_) offer(q);
-  }
   // The input with the oldest head, or null if no input has one. The caller uses the head and then calls taken().
   RecordQueue* next();
   // The head of what next() returned was taken; moves stream time on.
@@ -28,7 +24,6 @@ class PartitionGroup {
   // The largest timestamp taken; -1 before the first.
   Timestamp stream_time() const { return stream_time_; }
   void set_stream_time(Timestamp t) { stream_time_ = t; }
-  void clear() { heap_.clear(); }
 
  private:
   void sift_up(std::size_t k, RecordQueue* queue);

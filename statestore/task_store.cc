@@ -306,11 +306,11 @@ void TaskStore::trim(std::size_t bytes) {
   table_->erase_if([&](Entry* e) {
     if (e->in_cache || e->dirtied) return false;
     const bool expired = windowed() && !is_live(start_in_table_key(table_->key(e)));
-    const bool in_no_checkpoint = !environment_.checkpoint || !environment_.checkpoint->may_have_rows();
     const bool pinned = environment_.checkpoint && e->logged > checkpointed_;
     const bool dead = !e->has_value || expired;
     const bool unwanted = too_large && environment_.checkpoint && left > target;
-    const bool doomed = dead ? in_no_checkpoint || !pinned : unwanted && !pinned;
+    // A pinned deletion stays even if the checkpoint has no rows yet: one that is being written may hold the key.
+    const bool doomed = !pinned && (dead || unwanted);
     if (doomed) {
       ++erased;
       left -= std::min(left, each);

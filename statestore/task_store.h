@@ -98,7 +98,6 @@ class TaskStore {
   void flush_with(Entry* evicted);
   void flush_entry(Entry* e);
   void log(Entry* e, Timestamp when_deleted);
-  bool is_pinned(const Entry* e) const { return !environment_.checkpoint || e->logged > checkpointed_; }
   [[noreturn]] void fail(BytesView table_key, const std::string& why) const;
 
   const StoreSpec spec_;

@@ -74,6 +74,21 @@ TEST_P(KeyValueStoreLaws, restores_what_the_changelog_holds) {
   EXPECT_EQ(text_of(bench.store->get("b")), "none");
 }
 
+// The first checkpoint is being written while a key that it holds is deleted: the deletion must outlive it.
+TEST_P(KeyValueStoreLaws, a_deletion_is_kept_while_an_older_checkpoint_is_being_written) {
+  if (!bench.database) GTEST_SKIP() << "in memory there is no checkpoint";
+  put(bench, "a", "1", 10);
+  bench.store->task_store().flush();
+  auto rows_before = rows_of(bench.spec, {bench.log.batch.seal({})}, bench.observed);
+  ASSERT_TRUE(rows_before);
+  for (int i = 0; i < 2000; ++i) put(bench, "gone" + std::to_string(i), nullptr, 20);
+  put(bench, "a", nullptr, 20);
+  bench.store->task_store().flush();
+  bench.store->task_store().trim(0);
+  ASSERT_TRUE(bench.database->write({{0, *std::move(rows_before)}}));
+  EXPECT_EQ(text_of(bench.store->get("a")), "none");
+}
+
 TEST(RecordCache, logs_only_the_last_update_of_each_key_in_the_order_of_the_last_updates) {
   KeyValueBench b{Engine::memory, true, StoreSpec::Kind::key_value};
   put(b, "a", "1", 1);
