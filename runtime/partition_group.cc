@@ -44,7 +44,6 @@ RecordQueue* PartitionGroup::next() {
 }
 
 void PartitionGroup::taken(RecordQueue* queue) {
-  stream_time_ = std::max(stream_time_, queue->context().timestamp);
   queue->pop();
   if (all_.size() == 1) return;
   RecordQueue* last = heap_.back();

@@ -19,9 +19,10 @@ class PartitionGroup {
   void offer(RecordQueue* queue);
   // The input with the oldest head, or null if no input has one. The caller uses the head and then calls taken().
   RecordQueue* next();
-  // The head of what next() returned was taken; moves stream time on.
+  // The head of what next() returned was processed and leaves its queue.
   void taken(RecordQueue* queue);
-  // The largest timestamp taken; -1 before the first.
+  // The largest timestamp of what was given out to process; -1 before the first. Whoever processes a head moves it on
+  // first.
   Timestamp stream_time() const { return stream_time_; }
   void set_stream_time(Timestamp t) { stream_time_ = t; }
 
