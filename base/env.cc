@@ -11,6 +11,26 @@ Result<Bytes> FileSystem::read_file(const std::string& path) {
   return content;
 }
 
+Result<> FileSystem::make_durable_directories(const std::string& directory, Site site) {
+  struct Parent {
+    std::string path;
+    bool must_sync;
+  };
+  std::vector<Parent> parents;
+  for (std::string at = directory; at != "." && at != "/" && !at.empty();) {
+    const bool is_new = !exists(at);
+    const std::size_t slash = at.rfind('/');
+    at = slash == std::string::npos ? "." : slash == 0 ? "/" : at.substr(0, slash);
+    parents.push_back({at, is_new});
+  }
+  MR_TRY(make_directories(directory));
+  for (const Parent& parent : parents) {
+    auto synced = sync_directory(parent.path, site);
+    if (!synced && parent.must_sync) return synced;  // another folder far above may be none of ours to open
+  }
+  return {};
+}
+
 Result<> FileSystem::write_file_atomically(const std::string& path, BytesView content, Site site) {
   std::string temporary = path + ".tmp";
   {

@@ -11,6 +11,7 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -92,6 +93,9 @@ class FileSystem {
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   // Content of a small file, whole.
   Result<Bytes> read_file(const std::string& path);
+  // make_directories, and the names of all folders on the way are durable: else a power cut takes a folder with all
+  // that was synced in it. Also of those that were there: who made them may have been killed before the sync.
+  Result<> make_durable_directories(const std::string& directory, Site site);
   // Writes `path`.tmp, syncs it, renames it over `path`, syncs the directory: after a crash there is the old or the new
   // content.
   Result<> write_file_atomically(const std::string& path, BytesView content, Site site);
@@ -103,6 +107,8 @@ class Random {
   virtual ~Random() = default;
   virtual std::uint64_t next() = 0;
 };
+
+class MonitorLock;  // base/monitor.h
 
 using Job = std::function<void()>;
 
@@ -136,6 +142,14 @@ class Env {
   // A place where fault injection may stop or kill: before and after decisions that no file operation marks by itself.
   // Free in the real Env unless MILLRACE_FAULT is set.
   virtual void fault_point(Site site) = 0;
+  // Waits, with the lock let go, until `done()` holds (it is called with the lock held), at most for `timeout`; returns
+  // whether it holds. Who changes what `done` reads notifies the monitor. Simulated: runs other jobs meanwhile; false
+  // as soon as the node is dead, or nothing is left that could run.
+  virtual bool wait(MonitorLock& lock, const std::function<bool()>& done,
+                    std::optional<Duration> timeout = std::nullopt) = 0;
+  // Whether everything happens in one order, drawn from a seed: then what libraries below would do by themselves
+  // (RocksDB's compactions) must be asked for and waited for.
+  virtual bool is_simulated() const { return false; }
 };
 
 }  // namespace millrace

@@ -11,6 +11,7 @@
 #include "millrace/base/executor_threads.h"
 #include "millrace/base/fault.h"
 #include "millrace/base/files_posix.h"
+#include "millrace/base/monitor.h"
 
 namespace millrace {
 namespace {
@@ -56,6 +57,11 @@ class RealEnv : public Env {
     return make_thread_executor(concurrency > 0 ? concurrency : usable_cores(), name);
   }
   void fault_point(Site site) override { FaultPass pass(site); }
+  bool wait(MonitorLock& lock, const std::function<bool()>& done, std::optional<Duration> timeout) override {
+    if (timeout) return lock.changed().wait_for(lock.mutex_lock(), *timeout, done);
+    lock.changed().wait(lock.mutex_lock(), done);
+    return true;
+  }
 
  private:
   SystemClock clock_;

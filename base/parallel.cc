@@ -1,30 +1,42 @@
 #include "millrace/base/parallel.h"
 
-#include <condition_variable>
-#include <mutex>
+#include <memory>
+
+#include "millrace/base/monitor.h"
 
 namespace millrace {
 
-Result<> run_all(Executor& executor, const std::vector<std::function<Result<>()>>& jobs) {
+namespace {
+struct Round {
+  Monitor monitor;
+  std::size_t left = 0;
+  std::vector<Result<>> results;
+};
+}  // namespace
+
+Result<> run_all(Env& env, Executor& executor, const std::vector<std::function<Result<>()>>& jobs) {
   if (executor.concurrency() <= 1 || jobs.size() <= 1) {
     for (const auto& job : jobs) MR_TRY(job());
     return {};
   }
-  std::mutex mutex;
-  std::condition_variable changed;
-  std::size_t left = jobs.size();
-  std::vector<Result<>> results(jobs.size());
+  auto round = std::make_shared<Round>();
+  round->left = jobs.size();
+  round->results.resize(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
-    executor.post([&, i] {
+    executor.post([round, &jobs, i] {
       auto result = jobs[i]();
-      std::lock_guard lock(mutex);
-      results[i] = std::move(result);
-      if (--left == 0) changed.notify_one();
+      {
+        MonitorLock lock(round->monitor);
+        round->results[i] = std::move(result);
+        --round->left;
+      }
+      round->monitor.notify_all();
     });
   }
-  std::unique_lock lock(mutex);
-  changed.wait(lock, [&] { return left == 0; });
-  for (auto& result : results)
+  MonitorLock lock(round->monitor);
+  if (!env.wait(lock, [&] { return round->left == 0; }))
+    return Error(ErrorCode::kafka_storage_error, "the node died while jobs were under way");
+  for (auto& result : round->results)
     if (!result) return std::move(result).error();
   return {};
 }

@@ -19,7 +19,7 @@ Committer::Committer(Env& env, Executor& io, Producer& producer, Consumer& consu
       checkpointed_at_(env.clock().monotonic_ns()) {}
 
 void Committer::start() {
-  std::lock_guard lock(mutex_);
+  MonitorLock lock(monitor_);
   schedule();
 }
 
@@ -29,7 +29,7 @@ void Committer::schedule() {
   const std::int64_t at = env_.clock().monotonic_ns() + settings_.interval.count() * 1'000'000;
   io_.post_at(at, [this, timer] {
     {
-      std::lock_guard lock(mutex_);
+      MonitorLock lock(monitor_);
       if (timer != timer_ || stopped_) return;
     }
     commit_soon();
@@ -38,7 +38,7 @@ void Committer::schedule() {
 
 void Committer::commit_soon() {
   {
-    std::lock_guard lock(mutex_);
+    MonitorLock lock(monitor_);
     if (stopped_) return;
     if (running_) {
       wanted_ = true;
@@ -57,7 +57,7 @@ void Committer::begin() {
 
 void Committer::on_cut() {
   {
-    std::lock_guard lock(mutex_);
+    MonitorLock lock(monitor_);
     if (--waiting_for_ > 0) return;
   }
   io_.post([this] { decide(); });
@@ -127,7 +127,7 @@ void Committer::finish(const Result<bool>& result) {
   std::string failure;
   bool again = false;
   {
-    std::lock_guard lock(mutex_);
+    MonitorLock lock(monitor_);
     running_ = false;
     ++finished_;
     if (!result) {
@@ -139,7 +139,7 @@ void Committer::finish(const Result<bool>& result) {
       again = std::exchange(wanted_, false);
       if (!again) schedule();
     }
-    changed_.notify_all();
+    monitor_.notify_all();
   }
   if (!failure.empty()) return on_failure_("commit: " + failure);
   if (again) commit_soon();
@@ -150,26 +150,24 @@ Result<bool> Committer::commit_and_wait(std::optional<Duration> timeout) {
   {
     // The commit under way may have begun before what the caller wants committed: one that begins from now on must
     // finish.
-    std::lock_guard lock(mutex_);
+    MonitorLock lock(monitor_);
     until = finished_ + (running_ ? 2 : 1);
   }
   commit_soon();
-  std::unique_lock lock(mutex_);
+  MonitorLock lock(monitor_);
   const auto done = [&] { return finished_ >= until || failure_ || (stopped_ && !running_); };
-  if (!timeout) {
-    changed_.wait(lock, done);
-  } else if (!changed_.wait_for(lock, *timeout, done)) {
-    return Error(ErrorCode::request_timed_out, "the commit is not done after " + std::to_string(timeout->count()) +
-                                                   " ms: a task is still in a record, or the disk is slow");
-  }
+  if (!env_.wait(lock, done, timeout))
+    return Error(ErrorCode::request_timed_out,
+                 "the commit is not done" + (timeout ? " after " + std::to_string(timeout->count()) + " ms" : "") +
+                     ": a task is still in a record, or the disk is slow");
   if (failure_) return *failure_;
   return last_committed_;
 }
 
 void Committer::stop() {
-  std::unique_lock lock(mutex_);
+  MonitorLock lock(monitor_);
   stopped_ = true;
-  changed_.wait(lock, [&] { return !running_; });
+  env_.wait(lock, [&] { return !running_; });
 }
 
 // ---------------------------------------------------------------- checkpoints
@@ -184,11 +182,14 @@ void Committer::checkpoint_if_due() {
   const std::int64_t now = env_.clock().monotonic_ns();
   const bool due = now - checkpointed_at_ > settings_.checkpoint_interval.count() * 1'000'000;
   if (bytes == 0 || (bytes < settings_.tail_bytes_max && !due)) return;
-  if (checkpointing_.exchange(true)) return;
+  {
+    MonitorLock lock(monitor_);
+    if (std::exchange(checkpointing_, true)) return;
+  }
   checkpointed_at_ = now;
   io_.post([this] {
     auto written = write_checkpoints();
-    checkpointing_.store(false);
+    end_checkpoint();
     if (!written) on_failure_("checkpoint: " + written.error().text());
   });
 }
@@ -223,17 +224,27 @@ Result<> Committer::write_checkpoints() {
 }
 
 Result<> Committer::checkpoint_and_wait() {
-  while (checkpointing_.exchange(true)) {
-    std::unique_lock lock(mutex_);
-    changed_.wait_for(lock, std::chrono::milliseconds(1));
+  {
+    MonitorLock lock(monitor_);
+    if (!env_.wait(lock, [&] { return !checkpointing_; }))
+      return Error(ErrorCode::kafka_storage_error, "the node died during a checkpoint");
+    checkpointing_ = true;
   }
   // The last ones, with nothing else to do: all at once.
   std::vector<std::function<Result<>()>> jobs;
   for (Member& m : members_)
     if (m.database) jobs.push_back([this, &m] { return write_checkpoint(m); });
-  auto written = run_all(io_, jobs);
-  checkpointing_.store(false);
+  auto written = run_all(env_, io_, jobs);
+  end_checkpoint();
   return written;
+}
+
+void Committer::end_checkpoint() {
+  {
+    MonitorLock lock(monitor_);
+    checkpointing_ = false;
+  }
+  monitor_.notify_all();
 }
 
 }  // namespace millrace

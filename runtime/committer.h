@@ -15,7 +15,6 @@
 // batches of the next one are held back.
 #pragma once
 #include <atomic>
-#include <condition_variable>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -23,6 +22,7 @@
 #include <vector>
 
 #include "millrace/base/env.h"
+#include "millrace/base/monitor.h"
 #include "millrace/runtime/task_runner.h"
 #include "millrace/statestore/rocksdb/task_database.h"
 
@@ -86,6 +86,7 @@ class Committer {
   void checkpoint_if_due();
   Result<> write_checkpoint(Member& member);
   Result<> write_checkpoints();
+  void end_checkpoint();
 
   Env& env_;
   Executor& io_;
@@ -96,8 +97,7 @@ class Committer {
   std::vector<Member>& members_;
   const std::function<void(std::string)> on_failure_;
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
+  Monitor monitor_;       // guards what follows, down to last_committed_
   bool running_ = false;  // a commit is under way
   bool wanted_ = false;   // another one was asked for meanwhile
   bool stopped_ = false;
@@ -108,7 +108,7 @@ class Committer {
   bool last_committed_ = false;
   std::atomic<std::int64_t> commits_{0};
   std::mutex checkpoint_mutex_;  // tails, and one checkpoint at a time
-  std::atomic<bool> checkpointing_{false};
+  bool checkpointing_ = false;   // under monitor_
   std::int64_t checkpointed_at_ = 0;
 };
 

@@ -41,7 +41,7 @@ Result<std::unique_ptr<StateDirectory>> StateDirectory::open(Env& env, const std
                                                              const Topology& topology) {
   const std::string path = state_dir + "/" + application_id;
   const std::string file = path + "/millrace-state.json";
-  MR_TRY(env.files().make_directories(path));
+  MR_TRY(env.files().make_durable_directories(path, "state.directory.parent"));
   MR_ASSIGN(auto lock, env.files().lock(path + "/millrace.lock"));
   const Json now = described(application_id, topology);
   if (!env.files().exists(file)) {

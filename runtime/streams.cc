@@ -1,13 +1,12 @@
 #include "millrace/runtime/streams.h"
 
 #include <algorithm>
-#include <condition_variable>
 #include <map>
-#include <mutex>
 #include <set>
 #include <shared_mutex>
 
 #include "millrace/base/log.h"
+#include "millrace/base/monitor.h"
 #include "millrace/base/murmur2.h"
 #include "millrace/base/parallel.h"
 #include "millrace/runtime/committer.h"
@@ -80,8 +79,7 @@ struct Streams::Content {
   std::unique_ptr<Committer> committer;
   std::vector<std::pair<TopicPartition, Offset>> ends;  // of the source topics, when it started
 
-  mutable std::mutex mutex;
-  std::condition_variable changed;
+  mutable Monitor monitor;  // guards what follows
   StreamsState state = StreamsState::created;
   std::optional<Error> failure;
   bool stop_asked = false;
@@ -96,7 +94,7 @@ struct Streams::Content {
   Result<> note_ends();
   void fail(const std::string& why);
   std::optional<Error> failed() const {
-    std::lock_guard lock(mutex);
+    MonitorLock lock(monitor);
     return failure;
   }
   bool is_quiet();
@@ -116,12 +114,12 @@ Streams::~Streams() {
 
 void Streams::Content::fail(const std::string& why) {
   {
-    std::lock_guard lock(mutex);
+    MonitorLock lock(monitor);
     if (failure) return;
     failure = Error(ErrorCode::unknown_server_error, why);
     state = StreamsState::error;
   }
-  changed.notify_all();
+  monitor.notify_all();
 }
 
 // ---------------------------------------------------------------- start
@@ -176,11 +174,12 @@ Result<> Streams::start() {
   settings.interval = commit_interval(c.config);
   settings.exactly_once = c.environment.exactly_once;
   settings.repartition_topics = c.topics.repartition_topics;
+  settings.checkpoint_interval = c.config.duration("state.checkpoint.interval.ms");
   c.committer = std::make_unique<Committer>(c.env, *c.io, *c.producer, *c.consumer, c.log.admin(), settings, c.members,
                                             [&c](const std::string& why) { c.fail(why); });
   MR_TRY(c.note_ends());
   {
-    std::lock_guard lock(c.mutex);
+    MonitorLock lock(c.monitor);
     c.state = StreamsState::running;
   }
   MR_TRY(c.watch_inputs());
@@ -236,7 +235,7 @@ Result<> Streams::Content::open_databases(const std::vector<TaskId>& ids) {
       return {};
     });
   }
-  return run_all(*io, jobs);
+  return run_all(env, *io, jobs);
 }
 
 Result<> Streams::Content::open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings) {
@@ -344,8 +343,8 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
   Content& c = *content_;
   for (;;) {
     {
-      std::unique_lock lock(c.mutex);
-      c.changed.wait_for(lock, std::chrono::milliseconds(2), [&] { return c.failure || c.stop_asked; });
+      MonitorLock lock(c.monitor);
+      c.env.wait(lock, [&] { return c.failure || c.stop_asked; }, 2ms);
       if (c.failure) return *c.failure;
       if (c.stop_asked) return {};
     }
@@ -358,25 +357,25 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
 }
 
 Result<> Streams::wait() {
-  std::unique_lock lock(content_->mutex);
-  content_->changed.wait(lock, [&] { return content_->failure || content_->stop_asked; });
+  MonitorLock lock(content_->monitor);
+  content_->env.wait(lock, [&] { return content_->failure || content_->stop_asked; });
   if (content_->failure) return *content_->failure;
   return {};
 }
 
 void Streams::stop_waiting() {
   {
-    std::lock_guard lock(content_->mutex);
+    MonitorLock lock(content_->monitor);
     content_->stop_asked = true;
   }
-  content_->changed.notify_all();
+  content_->monitor.notify_all();
 }
 
 Result<> Streams::close(Duration timeout) {
   Content& c = *content_;
   std::optional<Error> problem = c.failed();
   {
-    std::lock_guard lock(c.mutex);
+    MonitorLock lock(c.monitor);
     if (c.state == StreamsState::not_running || c.state == StreamsState::created) return {};
     c.state = StreamsState::pending_shutdown;
   }
@@ -397,7 +396,7 @@ Result<> Streams::close(Duration timeout) {
     if (auto aborted = c.producer->abort_transaction(); !aborted)
       log_warn("abort on close", {{"why", aborted.error().text()}});
   for (auto& r : c.runners) r->task().close();
-  std::lock_guard lock(c.mutex);
+  MonitorLock lock(c.monitor);
   c.state = StreamsState::not_running;
   if (problem) return *problem;
   return {};
@@ -406,7 +405,7 @@ Result<> Streams::close(Duration timeout) {
 // ---------------------------------------------------------------- asking
 
 StreamsState Streams::state() const {
-  std::lock_guard lock(content_->mutex);
+  MonitorLock lock(content_->monitor);
   return content_->state;
 }
 std::int64_t Streams::processed() const {
@@ -427,22 +426,31 @@ Result<> Streams::query(std::string_view store, BytesView key, const std::functi
     return Error(ErrorCode::invalid_config, "there is no store " + std::string(store) + " in this topology");
   const auto partition = static_cast<std::size_t>(partition_for_key(key, static_cast<int>(holders.size())));
   TaskRunner* runner = holders[partition];
-  auto done = std::make_shared<std::promise<void>>();
-  auto finished = done->get_future();
+  struct Answer {
+    Monitor monitor;
+    bool begun = false, done = false, abandoned = false;
+  };
+  auto answer = std::make_shared<Answer>();
   const Bytes copy(key);
   const std::string name(store);
-  auto abandoned = std::make_shared<std::atomic<bool>>(false);
-  runner->post([runner, done, copy, name, abandoned, &visitor] {
-    if (!abandoned->exchange(true))
-      for (const Task::Store& s : runner->task().stores())
-        if (s.spec->name == name) visitor(s.core->peek(copy));
-    done->set_value();
+  runner->post([runner, answer, copy, name, &visitor] {
+    {
+      MonitorLock lock(answer->monitor);
+      if (answer->abandoned) return;
+      answer->begun = true;
+    }
+    for (const Task::Store& s : runner->task().stores())
+      if (s.spec->name == name) visitor(s.core->peek(copy));
+    {
+      MonitorLock lock(answer->monitor);
+      answer->done = true;
+    }
+    answer->monitor.notify_all();
   });
-  if (finished.wait_for(timeout) == std::future_status::ready) return {};
-  if (abandoned->exchange(true)) {
-    finished.wait();
-    return {};
-  }
+  MonitorLock lock(answer->monitor);
+  if (c.env.wait(lock, [&] { return answer->done; }, timeout)) return {};
+  if (answer->begun && c.env.wait(lock, [&] { return answer->done; })) return {};
+  answer->abandoned = true;
   return Error(ErrorCode::request_timed_out, "task " + runner->task().id().text() + " did not answer in time");
 }
 

@@ -74,6 +74,14 @@ std::vector<ConfigKey> state_and_task_keys() {
        .valid = at_least(16 << 20),
        .doc = "Memory for all state: RocksDB's block cache and write buffers, and both caches.",
        .kafka = "not in Kafka"},
+      {.name = "state.checkpoint.interval.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "10000",
+       .valid = at_least(0),
+       .doc =
+           "How long committed changes of stores may wait, in the changelog and in memory, before they are written to "
+           "the state directory. 64 MiB of them are written at once.",
+       .kafka = "not in Kafka"},
       {.name = "num.stream.threads",
        .type = ConfigType::integer,
        .initial = "0",

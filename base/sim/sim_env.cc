@@ -1,5 +1,6 @@
 #include "millrace/base/sim/sim_env.h"
 
+#include "millrace/base/monitor.h"
 #include "millrace/base/sim/sim_files.h"
 
 namespace millrace::sim {
@@ -107,6 +108,22 @@ std::unique_ptr<Executor> SimEnv::make_io_executor(int concurrency, std::string_
   return make_executor(concurrency, name);
 }
 void SimEnv::fault_point(Site site) { world_->files.pass(site); }
+
+bool SimEnv::wait(MonitorLock& lock, const std::function<bool()>& done, std::optional<Duration> timeout) {
+  Scheduler& scheduler = world_->scheduler;
+  const std::int64_t end = timeout ? scheduler.now_ns() + timeout->count() * 1'000'000 : INT64_MAX;
+  while (!done()) {
+    lock.mutex_lock().unlock();
+    bool ran = false;
+    if (world_->life.alive && scheduler.now_ns() < end) {
+      ran = scheduler.run_one() || scheduler.advance_to_timer(end);
+      if (!ran && timeout) scheduler.advance(end - scheduler.now_ns());  // nothing will happen before
+    }
+    lock.mutex_lock().lock();
+    if (!ran) return done();
+  }
+  return true;
+}
 
 std::size_t SimEnv::run_until_idle() {
   std::size_t count = 0;

@@ -9,8 +9,8 @@
 //   changes nothing env.power_cut();                          // or nothing: a killed process loses no page that the
 //   kernel has env.reboot(); log = open_log(env, "/data");             // the same disk
 //
-// Jobs run only inside run_…() and Executor::drain(). A program that blocks a thread to wait for another job can't run
-// here.
+// Jobs run only inside run_…(), wait() and Executor::drain(). A program that blocks a thread by other means to wait for
+// another job can't run here.
 #pragma once
 #include <cstdint>
 #include <functional>
@@ -45,6 +45,8 @@ class SimEnv : public Env {
   std::unique_ptr<Executor> make_executor(int concurrency, std::string_view name) override;  // 0: four
   std::unique_ptr<Executor> make_io_executor(int concurrency, std::string_view name) override;
   void fault_point(Site site) override;
+  bool wait(MonitorLock& lock, const std::function<bool()>& done, std::optional<Duration> timeout) override;
+  bool is_simulated() const override { return true; }
 
   // Runs jobs until none is ready, without moving time on to later timers; returns how many.
   std::size_t run_until_idle();

@@ -1,30 +1,12 @@
 #include "millrace/broker/log/log_directory.h"
 
 #include <sstream>
-#include <vector>
 
 namespace millrace::broker {
-namespace {
-
-// A new folder's name is in its parent, which must be synced too: a power cut would take the folder with all that was
-// synced in it.
-Result<> make_durable_directories(FileSystem& files, const std::string& path) {
-  std::vector<std::string> parents;
-  for (std::string at = path; at != "." && at != "/" && !files.exists(at);) {
-    std::size_t slash = at.rfind('/');
-    at = slash == std::string::npos ? "." : slash == 0 ? "/" : at.substr(0, slash);
-    parents.push_back(at);
-  }
-  MR_TRY(files.make_directories(path));
-  for (const auto& parent : parents) MR_TRY(files.sync_directory(parent, "log.directory.parent"));
-  return {};
-}
-
-}  // namespace
 
 Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Env& env, const std::string& path, FlushMode flush,
                                                          Report report) {
-  MR_TRY(make_durable_directories(env.files(), path));
+  MR_TRY(env.files().make_durable_directories(path, "log.directory.parent"));
   std::unique_ptr<LogDirectory> directory(new LogDirectory(env, path, flush, std::move(report)));
   MR_ASSIGN(directory->lock_, env.files().lock(path + "/millrace.lock"));
   MR_TRY(directory->check_format());

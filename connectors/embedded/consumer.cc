@@ -79,9 +79,9 @@ Result<> EmbeddedConsumer::assign(std::vector<TopicPartition> partitions) {
     }
     MR_ASSIGN(next[partition].log, log_of(partition));
     next[partition].log->notify(&woken_, [this] {
-      std::lock_guard lock(wake_mutex_);
+      MonitorLock lock(woken_);
       has_news_ = true;
-      woken_.notify_one();
+      woken_.notify_all();
     });
   }
   for (auto& [partition, state] : assigned_) {
@@ -151,7 +151,7 @@ Result<std::vector<ConsumedRecord>> EmbeddedConsumer::poll(Duration timeout) {
   auto deadline = shared_.env.clock().monotonic_ns() + timeout.count() * 1000000;
   for (;;) {
     {
-      std::lock_guard lock(wake_mutex_);
+      MonitorLock lock(woken_);
       has_news_ = false;
       if (std::exchange(wake_asked_, false)) return records;
     }
@@ -169,8 +169,9 @@ Result<std::vector<ConsumedRecord>> EmbeddedConsumer::poll(Duration timeout) {
     if (!assigned_.empty()) next_ = (next_ + 1) % assigned_.size();
     auto left = deadline - shared_.env.clock().monotonic_ns();
     if (!records.empty() || left <= 0) return records;
-    std::unique_lock lock(wake_mutex_);
-    woken_.wait_for(lock, std::chrono::nanoseconds(left), [&] { return has_news_ || wake_asked_; });
+    const Duration wait((left + 999'999) / 1'000'000);
+    MonitorLock lock(woken_);
+    if (!shared_.env.wait(lock, [&] { return has_news_ || wake_asked_; }, wait)) return records;
   }
 }
 
@@ -244,9 +245,9 @@ Result<> EmbeddedConsumer::decode(const TopicPartition& partition, Assigned& sta
 }
 
 void EmbeddedConsumer::wake() {
-  std::lock_guard lock(wake_mutex_);
+  MonitorLock lock(woken_);
   wake_asked_ = true;
-  woken_.notify_one();
+  woken_.notify_all();
 }
 
 // ---------------------------------------------------------------- committed offsets

@@ -1,6 +1,5 @@
 // The embedded consumer: fetch() hands out bytes as stored; poll() decodes them, a fetch at a time, into records.
 #pragma once
-#include <condition_variable>
 #include <deque>
 #include <map>
 #include <memory>
@@ -9,6 +8,7 @@
 #include <shared_mutex>
 #include <vector>
 
+#include "millrace/base/monitor.h"
 #include "millrace/connectors/embedded/shared_broker.h"
 
 namespace millrace::embedded {
@@ -60,9 +60,8 @@ class EmbeddedConsumer : public Consumer {
   std::shared_mutex logs_mutex_;
   std::map<TopicPartition, std::shared_ptr<broker::PartitionLog>> logs_;  // used by fetch() and notify()
 
-  std::mutex wake_mutex_;
-  std::condition_variable woken_;
-  bool has_news_ = false, wake_asked_ = false;  // under wake_mutex_
+  Monitor woken_;
+  bool has_news_ = false, wake_asked_ = false;  // under woken_
 };
 
 }  // namespace millrace::embedded

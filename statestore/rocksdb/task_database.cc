@@ -10,6 +10,8 @@
 #include <algorithm>
 #include <atomic>
 
+#include "millrace/statestore/rocksdb/rocksdb_env.h"
+
 namespace millrace {
 
 struct DatabaseMemory {
@@ -35,7 +37,9 @@ Error storage_error(const std::string& directory, const rocksdb::Status& status)
 rocksdb::Slice slice(BytesView bytes) { return {bytes.data(), bytes.size()}; }
 BytesView view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
-rocksdb::ColumnFamilyOptions family_options(const DatabaseMemory& memory) {
+constexpr std::uint64_t files_compacted_at = 4;  // of level 0, in the simulation
+
+rocksdb::ColumnFamilyOptions family_options(const DatabaseMemory& memory, const Env& env) {
   rocksdb::ColumnFamilyOptions options;
   rocksdb::BlockBasedTableOptions table;
   table.block_cache = memory.block_cache;
@@ -44,17 +48,19 @@ rocksdb::ColumnFamilyOptions family_options(const DatabaseMemory& memory) {
   options.table_factory.reset(rocksdb::NewBlockBasedTableFactory(table));
   options.write_buffer_size = 64 << 20;
   options.compression = rocksdb::kLZ4Compression;
+  options.disable_auto_compactions = env.is_simulated();
   return options;
 }
 
-rocksdb::DBOptions database_options(const DatabaseMemory& memory) {
+rocksdb::DBOptions database_options(const DatabaseMemory& memory, rocksdb::Env* env, const std::string& directory) {
   rocksdb::DBOptions options;
   options.create_if_missing = true;
   options.create_missing_column_families = true;
   options.atomic_flush = true;
   options.write_buffer_manager = memory.write_buffers;
-  options.info_log_level = rocksdb::ERROR_LEVEL;
-  options.keep_log_file_num = 2;
+  options.env = env;
+  options.info_log = make_rocksdb_logger(directory);
+  options.db_host_id = "";  // would be written into every file
   options.max_open_files = 256;
   options.max_file_opening_threads = 1;
   options.skip_stats_update_on_db_open = true;
@@ -153,6 +159,7 @@ struct TaskDatabase::Content {
   std::string directory;
   Env& env;
   std::shared_ptr<DatabaseMemory> memory;
+  std::shared_ptr<rocksdb::Env> files;
   std::unique_ptr<rocksdb::DB> db;
   std::vector<rocksdb::ColumnFamilyHandle*> handles;
   rocksdb::ColumnFamilyHandle* positions = nullptr;
@@ -164,6 +171,26 @@ struct TaskDatabase::Content {
     for (auto* handle : handles) db->DestroyColumnFamilyHandle(handle);
     if (db) db->Close();
   }
+  // Makes what was written durable, over all column families at once.
+  rocksdb::Status flush() {
+    auto status = db->Flush(rocksdb::FlushOptions(), handles);
+    if (!env.is_simulated()) return status;
+    wait_for("rocksdb.num-running-flushes");
+    for (auto* family : handles) {
+      std::uint64_t files = 0;
+      if (!status.ok() || !db->GetIntProperty(family, "rocksdb.num-files-at-level0", &files)) return status;
+      if (files < files_compacted_at) continue;
+      status = db->CompactRange(rocksdb::CompactRangeOptions(), family, nullptr, nullptr);
+      wait_for("rocksdb.num-running-compactions");
+    }
+    return status;
+  }
+  // Its threads tidy up after they have answered; nothing else may run meanwhile where order counts.
+  void wait_for(const char* what) {
+    std::uint64_t running = 1;
+    while (running > 0 && db->GetIntProperty(what, &running)) {
+    }
+  }
 };
 
 TaskDatabase::TaskDatabase(std::unique_ptr<Content> content) : content_(std::move(content)) {}
@@ -174,8 +201,9 @@ std::optional<StorePosition> TaskDatabase::position(std::size_t index) const { r
 Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::string& directory,
                                                          const std::vector<std::string>& stores,
                                                          std::shared_ptr<DatabaseMemory> memory) {
-  MR_TRY(env.files().make_directories(directory));
-  rocksdb::DBOptions options = database_options(*memory);
+  MR_TRY(env.files().make_durable_directories(directory, "state.task.directory.parent"));
+  std::shared_ptr<rocksdb::Env> rocksdb_env = make_rocksdb_env(env);
+  rocksdb::DBOptions options = database_options(*memory, rocksdb_env.get(), directory);
   std::vector<std::string> there;
   rocksdb::DB::ListColumnFamilies(options, directory, &there).PermitUncheckedError();  // not there yet: none
   for (const std::string& name : there) {
@@ -187,12 +215,12 @@ Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::st
                        "another application id, or delete the directory (its state comes back from the changelog)");
   }
   std::vector<rocksdb::ColumnFamilyDescriptor> families;
-  const auto of_family = family_options(*memory);
+  const auto of_family = family_options(*memory, env);
   families.emplace_back(rocksdb::kDefaultColumnFamilyName, of_family);
   families.emplace_back(positions_family, of_family);
   for (const std::string& name : stores) families.emplace_back(name, of_family);
-  auto content =
-      std::unique_ptr<Content>(new Content{directory, env, std::move(memory), nullptr, {}, nullptr, stores, {}, {}});
+  auto content = std::unique_ptr<Content>(
+      new Content{directory, env, std::move(memory), rocksdb_env, nullptr, {}, nullptr, stores, {}, {}});
   rocksdb::DB* db = nullptr;
   auto status = rocksdb::DB::Open(options, directory, families, &content->handles, &db);
   if (!status.ok()) return storage_error(directory, status);
@@ -229,7 +257,7 @@ Result<> TaskDatabase::write(const std::vector<Update>& updates) {
   auto status = c.db->Write(options, &batch);
   if (!status.ok()) return storage_error(c.directory, status);
   c.env.fault_point("checkpoint.flush.before");
-  status = c.db->Flush(rocksdb::FlushOptions(), c.handles);
+  status = c.flush();
   if (!status.ok()) return storage_error(c.directory, status);
   c.env.fault_point("checkpoint.flush.after");
   for (const Update& u : updates) {
@@ -254,7 +282,7 @@ Result<> TaskDatabase::clear(std::size_t index) {
   rocksdb::WriteOptions options;
   options.disableWAL = true;
   auto status = c.db->Write(options, &batch);
-  if (status.ok()) status = c.db->Flush(rocksdb::FlushOptions(), c.handles);
+  if (status.ok()) status = c.flush();
   if (!status.ok()) return storage_error(c.directory, status);
   c.at[index].reset();
   c.rows[index]->set_has_rows(false);

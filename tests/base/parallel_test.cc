@@ -19,7 +19,7 @@ TEST(RunAll, runs_every_job_and_gives_the_first_error_in_order) {
       if (i == 7 || i == 4) return Error(std::to_string(i));
       return {};
     });
-  auto result = run_all(*executor, jobs);
+  auto result = run_all(real_env(), *executor, jobs);
   EXPECT_EQ(ran.load(), 10);
   ASSERT_FALSE(result);
   EXPECT_EQ(result.error().message(), "4");
@@ -34,7 +34,7 @@ TEST(RunAll, runs_jobs_in_the_callers_thread_where_there_is_one_worker) {
       order.push_back(i);
       return {};
     });
-  EXPECT_TRUE(run_all(*executor, jobs));
+  EXPECT_TRUE(run_all(real_env(), *executor, jobs));
   EXPECT_EQ(order, (std::vector<int>{0, 1, 2}));
 }
 

@@ -1,0 +1,317 @@
+#include "millrace/statestore/rocksdb/rocksdb_env.h"
+
+#include <rocksdb/file_system.h>
+#include <rocksdb/system_clock.h>
+
+#include <cstdarg>
+#include <cstdio>
+
+#include "millrace/base/log.h"
+
+namespace millrace {
+namespace {
+
+using rocksdb::FileOptions;
+using rocksdb::IODebugContext;
+using rocksdb::IOOptions;
+using rocksdb::IOStatus;
+using rocksdb::Slice;
+
+struct Sites {
+  Site append, sync, truncate;
+};
+constexpr Sites sst{"rocksdb.sst.append", "rocksdb.sst.sync", "rocksdb.sst.truncate"};
+constexpr Sites manifest{"rocksdb.manifest.append", "rocksdb.manifest.sync", "rocksdb.manifest.truncate"};
+constexpr Sites current{"rocksdb.current.append", "rocksdb.current.sync", "rocksdb.current.truncate"};
+constexpr Sites options{"rocksdb.options.append", "rocksdb.options.sync", "rocksdb.options.truncate"};
+constexpr Sites wal{"rocksdb.wal.append", "rocksdb.wal.sync", "rocksdb.wal.truncate"};
+constexpr Sites other{"rocksdb.other.append", "rocksdb.other.sync", "rocksdb.other.truncate"};
+
+const Sites& sites_of(const std::string& path) {
+  const std::string_view name = std::string_view(path).substr(path.rfind('/') + 1);
+  if (name.ends_with(".sst")) return sst;
+  if (name.starts_with("MANIFEST-")) return manifest;
+  if (name.starts_with("OPTIONS-")) return options;
+  if (name.ends_with(".log")) return wal;
+  if (name.ends_with(".dbtmp")) return current;  // CURRENT, IDENTITY and OPTIONS are written so, then renamed
+  return other;
+}
+
+IOStatus status_of(const Result<>& result) {
+  return result ? IOStatus::OK() : IOStatus::IOError(result.error().message());
+}
+
+class Sequential final : public rocksdb::FSSequentialFile {
+ public:
+  explicit Sequential(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  IOStatus Read(std::size_t n, const IOOptions&, Slice* result, char* scratch, IODebugContext*) override {
+    auto read = file_->read_at(at_, scratch, n);
+    if (!read) return IOStatus::IOError(read.error().message());
+    at_ += *read;
+    *result = Slice(scratch, *read);
+    return IOStatus::OK();
+  }
+  IOStatus Skip(std::uint64_t n) override {
+    at_ += n;
+    return IOStatus::OK();
+  }
+
+ private:
+  std::unique_ptr<File> file_;
+  std::uint64_t at_ = 0;
+};
+
+class RandomAccess final : public rocksdb::FSRandomAccessFile {
+ public:
+  explicit RandomAccess(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  IOStatus Read(std::uint64_t offset, std::size_t n, const IOOptions&, Slice* result, char* scratch,
+                IODebugContext*) const override {
+    auto read = file_->read_at(offset, scratch, n);
+    if (!read) return IOStatus::IOError(read.error().message());
+    *result = Slice(scratch, *read);
+    return IOStatus::OK();
+  }
+
+ private:
+  std::unique_ptr<File> file_;
+};
+
+class Writable final : public rocksdb::FSWritableFile {
+ public:
+  Writable(std::unique_ptr<File> file, const Sites& sites) : file_(std::move(file)), sites_(sites) {}
+  IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
+    return status_of(file_->append(BytesView(data.data(), data.size()), sites_.append));
+  }
+  IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo&,
+                  IODebugContext* debug) override {
+    return Append(data, options, debug);
+  }
+  IOStatus Truncate(std::uint64_t size, const IOOptions&, IODebugContext*) override {
+    if (size == file_->size()) return IOStatus::OK();
+    return status_of(file_->truncate(size, sites_.truncate));
+  }
+  IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
+  IOStatus Sync(const IOOptions&, IODebugContext*) override { return status_of(file_->sync(sites_.sync)); }
+  bool IsSyncThreadSafe() const override { return true; }
+  std::uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return file_->size(); }
+
+ private:
+  std::unique_ptr<File> file_;
+  const Sites& sites_;
+};
+
+class Directory final : public rocksdb::FSDirectory {
+ public:
+  Directory(millrace::FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
+  IOStatus Fsync(const IOOptions&, IODebugContext*) override {
+    return status_of(files_.sync_directory(path_, "rocksdb.directory.sync"));
+  }
+
+ private:
+  millrace::FileSystem& files_;
+  std::string path_;
+};
+
+class Lock final : public rocksdb::FileLock {
+ public:
+  explicit Lock(std::unique_ptr<millrace::FileLock> lock) : lock_(std::move(lock)) {}
+
+ private:
+  std::unique_ptr<millrace::FileLock> lock_;
+};
+
+// Missing files are told from unreadable ones: RocksDB makes a database of the first and refuses the second.
+class Files final : public rocksdb::FileSystem {
+ public:
+  explicit Files(Env& env) : files_(env.files()), is_simulated_(env.is_simulated()) {}
+  const char* Name() const override { return "millrace"; }
+
+  IOStatus NewSequentialFile(const std::string& path, const FileOptions&,
+                             std::unique_ptr<rocksdb::FSSequentialFile>* result, IODebugContext*) override {
+    return open<Sequential>(path, OpenMode::read, result);
+  }
+  IOStatus NewRandomAccessFile(const std::string& path, const FileOptions&,
+                               std::unique_ptr<rocksdb::FSRandomAccessFile>* result, IODebugContext*) override {
+    return open<RandomAccess>(path, OpenMode::read, result);
+  }
+  IOStatus NewWritableFile(const std::string& path, const FileOptions&,
+                           std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
+    return open<Writable>(path, OpenMode::replace, result, sites_of(path));
+  }
+  IOStatus ReopenWritableFile(const std::string& path, const FileOptions&,
+                              std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
+    return open<Writable>(path, OpenMode::append, result, sites_of(path));
+  }
+  IOStatus NewDirectory(const std::string& path, const IOOptions&, std::unique_ptr<rocksdb::FSDirectory>* result,
+                        IODebugContext*) override {
+    if (!files_.is_directory(path)) return IOStatus::PathNotFound(path);
+    *result = std::make_unique<Directory>(files_, path);
+    return IOStatus::OK();
+  }
+  IOStatus FileExists(const std::string& path, const IOOptions&, IODebugContext*) override {
+    return files_.exists(path) ? IOStatus::OK() : IOStatus::NotFound(path);
+  }
+  IOStatus GetChildren(const std::string& path, const IOOptions&, std::vector<std::string>* names,
+                       IODebugContext*) override {
+    if (!files_.exists(path)) return IOStatus::NotFound(path);
+    auto listed = files_.list(path);
+    if (!listed) return IOStatus::IOError(listed.error().message());
+    *names = *std::move(listed);
+    return IOStatus::OK();
+  }
+  IOStatus DeleteFile(const std::string& path, const IOOptions&, IODebugContext*) override {
+    if (!files_.exists(path)) return IOStatus::NotFound(path);
+    return status_of(files_.remove(path, "rocksdb.remove"));
+  }
+  IOStatus CreateDir(const std::string& path, const IOOptions&, IODebugContext*) override {
+    return status_of(files_.make_directories(path));
+  }
+  IOStatus CreateDirIfMissing(const std::string& path, const IOOptions&, IODebugContext*) override {
+    return status_of(files_.make_directories(path));
+  }
+  IOStatus DeleteDir(const std::string& path, const IOOptions&, IODebugContext*) override {
+    return status_of(files_.remove_all(path, "rocksdb.remove"));
+  }
+  IOStatus GetFileSize(const std::string& path, const IOOptions&, std::uint64_t* size, IODebugContext*) override {
+    if (!files_.exists(path)) return IOStatus::PathNotFound(path);
+    auto file = files_.open(path, OpenMode::read);
+    if (!file) return IOStatus::IOError(file.error().message());
+    *size = (*file)->size();
+    return IOStatus::OK();
+  }
+  // Asked for by nothing that is used here.
+  IOStatus GetFileModificationTime(const std::string&, const IOOptions&, std::uint64_t*, IODebugContext*) override {
+    return IOStatus::NotSupported("modification times");
+  }
+  // RocksDB points CURRENT at a new manifest and syncs the directory once, after: a filesystem that keeps the rename
+  // and loses the manifest's name would leave nothing that opens. So names made before a rename are durable before it.
+  IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) override {
+    const std::string directory = to.substr(0, to.rfind('/'));
+    if (auto synced = files_.sync_directory(directory, "rocksdb.rename.directory.sync"); !synced)
+      return status_of(synced);
+    return status_of(files_.rename(from, to, "rocksdb.rename"));
+  }
+  IOStatus LockFile(const std::string& path, const IOOptions&, rocksdb::FileLock** lock, IODebugContext*) override {
+    auto held = files_.lock(path);
+    if (!held) return IOStatus::IOError(held.error().message());
+    *lock = new Lock(*std::move(held));
+    return IOStatus::OK();
+  }
+  IOStatus UnlockFile(rocksdb::FileLock* lock, const IOOptions&, IODebugContext*) override {
+    delete lock;
+    return IOStatus::OK();
+  }
+  IOStatus GetTestDirectory(const IOOptions&, std::string*, IODebugContext*) override {
+    return IOStatus::NotSupported("test directory");
+  }
+  IOStatus GetAbsolutePath(const std::string& path, const IOOptions& options, std::string* result,
+                           IODebugContext* debug) override {
+    if (!is_simulated_) return rocksdb::FileSystem::Default()->GetAbsolutePath(path, options, result, debug);
+    *result = path.starts_with('/') ? path : "/" + path;
+    return IOStatus::OK();
+  }
+  IOStatus IsDirectory(const std::string& path, const IOOptions&, bool* yes, IODebugContext*) override {
+    if (!files_.exists(path)) return IOStatus::PathNotFound(path);
+    *yes = files_.is_directory(path);
+    return IOStatus::OK();
+  }
+
+ private:
+  template <class Opened, class Result, class... More>
+  IOStatus open(const std::string& path, OpenMode mode, std::unique_ptr<Result>* result, More&... more) {
+    if (mode == OpenMode::read && !files_.exists(path)) return IOStatus::PathNotFound(path);
+    auto file = files_.open(path, mode);
+    if (!file) return IOStatus::IOError(file.error().message());
+    *result = std::make_unique<Opened>(*std::move(file), more...);
+    return IOStatus::OK();
+  }
+
+  millrace::FileSystem& files_;
+  const bool is_simulated_;
+};
+
+// Stands still: RocksDB's threads must not move virtual time, nor may anything that they write depend on it.
+class StandingClock final : public rocksdb::SystemClock {
+ public:
+  explicit StandingClock(Timestamp at) : at_(at) {}
+  const char* Name() const override { return "millrace"; }
+  std::uint64_t NowMicros() override { return static_cast<std::uint64_t>(at_.ms) * 1000; }
+  void SleepForMicroseconds(int) override {}
+  rocksdb::Status GetCurrentTime(std::int64_t* seconds) override {
+    *seconds = at_.ms / 1000;
+    return rocksdb::Status::OK();
+  }
+  std::string TimeToString(std::uint64_t seconds) override { return std::to_string(seconds); }
+
+ private:
+  const Timestamp at_;
+};
+
+// RocksDB still calls some of these instead of the file system's; all must reach the same files. What is not forwarded
+// below is not called.
+class RocksDbEnv final : public rocksdb::EnvWrapper {
+ public:
+  explicit RocksDbEnv(millrace::Env& env) : EnvWrapper(rocksdb::Env::Default()) {
+    file_system_ = std::make_shared<Files>(env);
+    system_clock_ = env.is_simulated() ? std::make_shared<StandingClock>(env.clock().now()) : SystemClock::Default();
+  }
+  using Status = rocksdb::Status;
+  using SystemClock = rocksdb::SystemClock;
+
+  Status FileExists(const std::string& path) override { return file_system_->FileExists(path, {}, nullptr); }
+  Status GetChildren(const std::string& path, std::vector<std::string>* names) override {
+    return file_system_->GetChildren(path, {}, names, nullptr);
+  }
+  Status DeleteFile(const std::string& path) override { return file_system_->DeleteFile(path, {}, nullptr); }
+  Status CreateDir(const std::string& path) override { return file_system_->CreateDir(path, {}, nullptr); }
+  Status CreateDirIfMissing(const std::string& path) override {
+    return file_system_->CreateDirIfMissing(path, {}, nullptr);
+  }
+  Status DeleteDir(const std::string& path) override { return file_system_->DeleteDir(path, {}, nullptr); }
+  Status GetFileSize(const std::string& path, std::uint64_t* size) override {
+    return file_system_->GetFileSize(path, {}, size, nullptr);
+  }
+  Status RenameFile(const std::string& from, const std::string& to) override {
+    return file_system_->RenameFile(from, to, {}, nullptr);
+  }
+  Status IsDirectory(const std::string& path, bool* yes) override {
+    return file_system_->IsDirectory(path, {}, yes, nullptr);
+  }
+  Status LockFile(const std::string& path, rocksdb::FileLock** lock) override {
+    return file_system_->LockFile(path, {}, lock, nullptr);
+  }
+  Status UnlockFile(rocksdb::FileLock* lock) override { return file_system_->UnlockFile(lock, {}, nullptr); }
+  Status GetAbsolutePath(const std::string& path, std::string* result) override {
+    return file_system_->GetAbsolutePath(path, {}, result, nullptr);
+  }
+  std::uint64_t NowMicros() override { return system_clock_->NowMicros(); }
+  std::uint64_t NowNanos() override { return system_clock_->NowNanos(); }
+  void SleepForMicroseconds(int micros) override { system_clock_->SleepForMicroseconds(micros); }
+  Status GetCurrentTime(std::int64_t* seconds) override { return system_clock_->GetCurrentTime(seconds); }
+};
+
+class ErrorLog final : public rocksdb::Logger {
+ public:
+  explicit ErrorLog(std::string directory)
+      : Logger(rocksdb::InfoLogLevel::ERROR_LEVEL), directory_(std::move(directory)) {}
+  using rocksdb::Logger::Logv;
+  void Logv(const char* format, va_list arguments) override {
+    char text[512];
+    std::vsnprintf(text, sizeof text, format, arguments);
+    log_error("state store", {{"directory", directory_}, {"rocksdb", std::string(text)}});
+  }
+
+ private:
+  const std::string directory_;
+};
+
+}  // namespace
+
+std::shared_ptr<rocksdb::Env> make_rocksdb_env(Env& env) { return std::make_shared<RocksDbEnv>(env); }
+
+std::shared_ptr<rocksdb::Logger> make_rocksdb_logger(std::string directory) {
+  return std::make_shared<ErrorLog>(std::move(directory));
+}
+
+}  // namespace millrace

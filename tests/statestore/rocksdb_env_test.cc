@@ -1,0 +1,134 @@
+// A task's database on the simulated disk: killed and cut off at every operation, its syncs taken away.
+#include "millrace/statestore/rocksdb/rocksdb_env.h"
+
+#include <gtest/gtest.h>
+
+#include "millrace/base/log.h"
+#include "millrace/base/sim/sim_env.h"
+#include "millrace/statestore/rocksdb/task_database.h"
+
+namespace millrace {
+namespace {
+
+using sim::Side;
+using sim::SimEnv;
+
+constexpr int keys = 20;
+
+TaskDatabase::Update update(std::size_t store, int version) {
+  TaskDatabase::Update u{store, {}};
+  for (int k = 0; k < keys; ++k)
+    u.rows.rows.push_back({Bytes("key" + std::to_string(100 + k)), Bytes("value " + std::to_string(version)), false});
+  u.rows.position.topic = {1, 2};
+  u.rows.position.next_offset = version;
+  return u;
+}
+
+Result<std::unique_ptr<TaskDatabase>> open(SimEnv& env) {
+  return TaskDatabase::open(env, "/state/0_0/rocksdb", {"a", "b"}, make_database_memory(8 << 20));
+}
+
+// Opens, writes checkpoints 1 to 6, closes. Returns the last one that was reported durable.
+int write_six(SimEnv& env) {
+  auto database = open(env);
+  if (!database) return 0;
+  for (int version = 1; version <= 6; ++version)
+    if (!(*database)->write({update(0, version), update(1, version)})) return version - 1;
+  return 6;
+}
+
+// Which checkpoint both stores hold, whole; -1: none that was ever written.
+int version_of(TaskDatabase& database) {
+  int version = -1;
+  for (std::size_t store = 0; store < 2; ++store) {
+    auto position = database.position(store);
+    const int at = position ? static_cast<int>(position->next_offset) : 0;
+    if (store > 0 && at != version) return -1;
+    version = at;
+    auto rows = database.rows(store)->scan({}, {}, true);
+    int count = 0;
+    for (; rows->next(); ++count)
+      if (Bytes(rows->value()) != "value " + std::to_string(version)) return -1;
+    if (count != (version > 0 ? keys : 0)) return -1;
+  }
+  return version;
+}
+
+class TaskDatabaseInSimulation : public ::testing::Test {
+ protected:
+  void SetUp() override { set_log_level(LogLevel::off); }  // RocksDB tells of every operation that a dead node refuses
+  void TearDown() override { set_log_level(LogLevel::warn); }
+};
+
+TEST_F(TaskDatabaseInSimulation, holds_the_last_checkpoint_or_the_one_under_way_after_a_power_cut_at_every_operation) {
+  SimEnv whole(1);
+  ASSERT_EQ(write_six(whole), 6);
+  const std::uint64_t operations = whole.faults().operations();
+  ASSERT_GT(operations, 100u);
+  for (std::uint64_t at = 1; at <= operations; ++at) {
+    SimEnv env(at);
+    env.faults().kill_operation(at, at % 2 ? Side::before : Side::after);
+    const int reported = write_six(env);
+    env.power_cut();
+    env.faults().clear();
+    env.reboot();
+    auto database = open(env);
+    ASSERT_TRUE(database) << "operation " << at << ": " << database.error().text();
+    const int version = version_of(**database);
+    ASSERT_TRUE(version == reported || version == reported + 1)
+        << "operation " << at << ": " << version << " after " << reported;
+  }
+}
+
+// Whether some power cut after a reported checkpoint loses or tears it.
+bool is_caught_lying_about(std::string_view site) {
+  for (std::uint64_t seed = 1; seed <= 60; ++seed) {
+    SimEnv env(seed);
+    env.faults().lie_about(site);
+    const int reported = write_six(env);
+    env.power_cut();
+    env.faults().clear();
+    env.reboot();
+    auto database = open(env);
+    if (!database || version_of(**database) != reported) return true;
+  }
+  return false;
+}
+
+TEST_F(TaskDatabaseInSimulation, loses_a_checkpoint_where_a_sync_is_a_lie) {
+  EXPECT_TRUE(is_caught_lying_about("rocksdb.sst.sync"));
+  EXPECT_TRUE(is_caught_lying_about("rocksdb.manifest.sync"));
+  EXPECT_TRUE(is_caught_lying_about("rocksdb.directory.sync"));
+  EXPECT_FALSE(is_caught_lying_about("no.such.site"));
+}
+
+TEST_F(TaskDatabaseInSimulation, does_the_same_operations_in_two_runs_of_a_seed) {
+  SimEnv first(7), second(7);
+  write_six(first);
+  write_six(second);
+  EXPECT_EQ(first.faults().operations(), second.faults().operations());
+  EXPECT_EQ(first.faults().passes(), second.faults().passes());
+  EXPECT_EQ(first.clock().now(), second.clock().now());
+}
+
+TEST_F(TaskDatabaseInSimulation, reports_a_failed_sync_and_keeps_the_checkpoint_before) {
+  SimEnv env(1);
+  {
+    auto database = open(env);
+    ASSERT_TRUE(database);
+    ASSERT_TRUE((*database)->write({update(0, 1), update(1, 1)}));
+    env.faults().fail("rocksdb.sst.sync");
+    auto failed = (*database)->write({update(0, 2), update(1, 2)});
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code(), ErrorCode::kafka_storage_error);
+    EXPECT_EQ((*database)->position(0)->next_offset, 1);
+  }
+  env.power_cut();
+  env.reboot();
+  auto database = open(env);
+  ASSERT_TRUE(database) << database.error().text();
+  EXPECT_EQ(version_of(**database), 1);
+}
+
+}  // namespace
+}  // namespace millrace
