@@ -74,8 +74,11 @@ Result<> Transactions::recover() {
       by_producer.try_emplace(previous, &transaction->record);
     }
   }
-  std::vector<std::shared_ptr<PartitionLog>> touched{state_log_};
+  // A killed process leaves markers, and records that commits rest on, in the kernel's cache: they must be on disk
+  // before anything is that is built on having read them here, the next producer epoch above all.
+  std::vector<std::shared_ptr<PartitionLog>> touched;
   for (const auto& log : logs_.all()) {
+    if (log->has_unsynced_records()) touched.push_back(log);
     for (const auto& open : log->open_transactions()) {
       auto found = by_producer.find(open.producer_id);
       bool commit = found != by_producer.end() && was_committed(*found->second, open);
@@ -83,10 +86,10 @@ Result<> Transactions::recover() {
       auto epoch = static_cast<ProducerEpoch>(std::min<int>(open.epoch + 1, INT16_MAX));
       MR_TRY(log->append_marker(outcome, open.producer_id, epoch, state_log_->leader_epoch()));
       if (log->partition().topic == consumer_offsets_topic) offsets_.complete(open.producer_id, outcome);
-      touched.push_back(log);
     }
+    if (log->has_unsynced_records() && (touched.empty() || touched.back() != log)) touched.push_back(log);
   }
-  if (touched.size() > 1 && directory_.flush_mode() == FlushMode::group) MR_TRY(flusher_.sync(touched));
+  if (!touched.empty() && directory_.flush_mode() == FlushMode::group) MR_TRY(flusher_.sync(touched));
   directory_.env().fault_point("transactions.recovered");
   // Only now, since the decisions above were read off the epochs: the coordinator's own records may have been lost
   // where those of a partition were not, and the next producer must be above both.
@@ -140,7 +143,10 @@ Result<> Transactions::check(const Transaction& transaction, ProducerIdentity pr
 // header.
 Result<> Transactions::sync_before_next_record(Transaction& transaction, bool with_data) {
   auto logs = transaction.marker_logs;
-  if (with_data) logs.insert(logs.end(), transaction.logs.begin(), transaction.logs.end());
+  if (with_data) {
+    logs.insert(logs.end(), transaction.logs.begin(), transaction.logs.end());
+    logs.insert(logs.end(), transaction.read_logs.begin(), transaction.read_logs.end());
+  }
   if (!logs.empty() && directory_.flush_mode() == FlushMode::group) MR_TRY(flusher_.sync(logs));
   transaction.marker_logs.clear();
   return {};
@@ -220,6 +226,19 @@ Result<> Transactions::add(const std::string& transactional_id, ProducerIdentity
   return {};
 }
 
+Result<> Transactions::rests_on(const std::string& transactional_id, ProducerIdentity producer,
+                                std::vector<std::shared_ptr<PartitionLog>> logs) {
+  auto transaction = find(transactional_id);
+  if (!transaction) {
+    return Error(ErrorCode::invalid_producer_id_mapping, "transactional id " + transactional_id + " is not known");
+  }
+  std::lock_guard lock(transaction->mutex);
+  MR_TRY(check(*transaction, producer));
+  auto& all = transaction->read_logs;
+  all.insert(all.end(), std::make_move_iterator(logs.begin()), std::make_move_iterator(logs.end()));
+  return {};
+}
+
 Result<ProducerIdentity> Transactions::end(const std::string& transactional_id, ProducerIdentity producer,
                                            ControlType outcome) {
   auto transaction = find(transactional_id);
@@ -272,6 +291,7 @@ Result<> Transactions::complete(Transaction& transaction, ControlType outcome) {
   }
   if (commit) transaction.marker_logs = std::move(transaction.logs);
   transaction.logs.clear();
+  transaction.read_logs.clear();
   record.partitions.clear();
   record.state = commit ? TransactionState::complete_commit : TransactionState::complete_abort;
   if (record.producer_epoch >= epoch_max) {

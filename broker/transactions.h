@@ -10,7 +10,8 @@
 //   CompleteAbort      Empty              Ongoing  INVALID_TXN_STATE  the same answer  (asked again with the old epoch)
 //
 // The order of a commit, which is all there is to its safety:
-//   1. the data files that the transaction wrote, and those that hold markers of the one before, are synced
+//   1. the data files that the transaction wrote or commits offsets of, and those that hold markers of the one before,
+//      are synced
 //   2. PrepareCommit, with the partitions, is appended to __transaction_state and synced: the decision
 //   3. commit markers are appended to the partitions; not synced
 //   4. CompleteCommit is appended; not synced
@@ -63,6 +64,11 @@ class Transactions {
   // INVALID_TXN_STATE.
   Result<> add(const std::string& transactional_id, ProducerIdentity producer, std::shared_ptr<PartitionLog> log);
 
+  // The transaction commits offsets in `logs`: what was read there must be on disk before it is decided, or a power cut
+  // could leave a result whose cause is gone. Errors as of add().
+  Result<> rests_on(const std::string& transactional_id, ProducerIdentity producer,
+                    std::vector<std::shared_ptr<PartitionLog>> logs);
+
   // Commits or aborts; returns the identity for the next transaction. Asked again with the old epoch and the same
   // outcome, it answers the same; with the other: INVALID_TXN_STATE. Errors: PRODUCER_FENCED, KAFKA_STORAGE_ERROR (the
   // outcome is what the disk says after a restart).
@@ -78,6 +84,7 @@ class Transactions {
     std::mutex mutex;
     TransactionRecord record;                                // under mutex
     std::vector<std::shared_ptr<PartitionLog>> logs;         // of record.partitions
+    std::vector<std::shared_ptr<PartitionLog>> read_logs;    // that its offsets are of
     std::vector<std::shared_ptr<PartitionLog>> marker_logs;  // hold markers that may not be synced
   };
   Transactions(LogDirectory& directory, Logs& logs, Topics& topics, Flusher& flusher, Offsets& offsets)

@@ -77,7 +77,6 @@ struct Streams::Content {
   std::vector<std::unique_ptr<TaskRunner>> runners;
   std::vector<Member> members;
   std::unique_ptr<Committer> committer;
-  std::vector<std::pair<TopicPartition, Offset>> ends;  // of the source topics, when it started
 
   mutable Monitor monitor;  // guards what follows
   StreamsState state = StreamsState::created;
@@ -91,12 +90,12 @@ struct Streams::Content {
   Result<> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names);
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   Result<> watch_inputs();
-  Result<> note_ends();
   void fail(const std::string& why);
   std::optional<Error> failed() const {
     MonitorLock lock(monitor);
     return failure;
   }
+  bool is_at_end();
   bool is_quiet();
 };
 
@@ -177,7 +176,6 @@ Result<> Streams::start() {
   settings.checkpoint_interval = c.config.duration("state.checkpoint.interval.ms");
   c.committer = std::make_unique<Committer>(c.env, *c.io, *c.producer, *c.consumer, c.log.admin(), settings, c.members,
                                             [&c](const std::string& why) { c.fail(why); });
-  MR_TRY(c.note_ends());
   {
     MonitorLock lock(c.monitor);
     c.state = StreamsState::running;
@@ -320,23 +318,13 @@ Result<> Streams::Content::watch_inputs() {
   return {};
 }
 
-Result<> Streams::Content::note_ends() {
-  const Isolation isolation = environment.exactly_once ? Isolation::read_committed : Isolation::read_uncommitted;
-  for (auto& r : runners)
-    for (const auto& queue : r->task().inputs()) {
-      if (topics.repartition_topics.contains(queue->partition().topic)) continue;
-      MR_ASSIGN(Offset end, consumer->end_offset(queue->partition(), isolation));
-      ends.emplace_back(queue->partition(), end);
-    }
-  return {};
-}
-
 // ---------------------------------------------------------------- running
 
+bool Streams::Content::is_at_end() {
+  return std::all_of(runners.begin(), runners.end(), [](auto& r) { return r->is_at_end(); });
+}
 bool Streams::Content::is_quiet() {
-  for (auto& r : runners)
-    if (!Scheduler::is_idle(*r) || !r->is_at_end()) return false;
-  return true;
+  return is_at_end() && std::all_of(runners.begin(), runners.end(), [](auto& r) { return Scheduler::is_idle(*r); });
 }
 
 Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>& progress) {
@@ -350,9 +338,10 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
     }
     if (progress) progress(processed());
     if (!c.is_quiet()) continue;
-    // All that is visible was processed. What the commit flushes may be more input for tasks further down.
+    // All that is visible was processed. What the commit flushes may be more input for tasks further down; if there was
+    // nothing to commit, it flushed nothing. (The tasks may be awake: they were told that it is over.)
     MR_ASSIGN(bool committed, c.committer->commit_and_wait());
-    if (!committed && c.is_quiet()) return {};
+    if (!committed && c.is_at_end()) return {};
   }
 }
 

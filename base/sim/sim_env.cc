@@ -83,7 +83,8 @@ struct SimEnv::World {
         disk_random(options.seed ^ 0xd15c),
         random(options.seed ^ 0x4a11d0, trace),
         clock(scheduler, options.start),
-        files(disk, faults, life, scheduler, trace, disk_random, options.operation_time_max.count() * 1'000'000) {}
+        files(disk, faults, life, scheduler, trace, disk_random, options.operation_time_max.count() * 1'000'000,
+              options.untraced_content) {}
   Trace trace;
   Scheduler scheduler;
   SeededRandom disk_random;

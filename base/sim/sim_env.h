@@ -30,6 +30,9 @@ struct SimOptions {
   bool keep_trace_text = false;        // the trace keeps its lines, not only their hash
   Timestamp start{1'700'000'000'000};  // wall clock at the beginning
   Duration operation_time_max{1};      // each file operation takes up to this much virtual time, drawn
+  // Of writes at sites that begin so, the trace keeps place and size but not the bytes: a library may write what it
+  // draws by itself. Empty: none.
+  std::string untraced_content = {};
 };
 
 // Outlives everything made from it. One thread.

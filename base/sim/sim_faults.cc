@@ -5,7 +5,13 @@ namespace millrace::sim {
 void SimFaults::clear() {
   orders_.clear();
   lies_.clear();
+  lies_about_all_ = false;
   capacity_.reset();
+}
+
+bool SimFaults::is_lie(std::string_view site) {
+  sync_sites_.emplace(site);
+  return lies_about_all_ || lies_.contains(site);
 }
 
 SimFaults::Pass SimFaults::pass(std::string_view site) {

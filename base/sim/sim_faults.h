@@ -39,14 +39,16 @@ class SimFaults {
   // From now on syncs at `site` (of files, directories, filesystems) report success and do nothing. To show that each
   // sync is needed: a test that passes with one taken out doesn't test it.
   void lie_about(std::string_view site) { lies_.emplace(site); }
+  void lie_about_all() { lies_about_all_ = true; }
   // No more bytes than this in files altogether; nothing: no limit.
   void set_capacity(std::optional<std::uint64_t> bytes) { capacity_ = bytes; }
   std::optional<std::uint64_t> capacity() const { return capacity_; }
-  bool lies_about(std::string_view site) const { return lies_.contains(site); }
   // Takes back all orders and lies; counts go on.
   void clear();
   // How often each site was passed: what there is to kill at.
   const std::map<std::string, std::uint64_t, std::less<>>& passes() const { return passes_; }
+  // Those of them where something is made durable: what there is to lie about.
+  const std::set<std::string, std::less<>>& sync_sites() const { return sync_sites_; }
   std::uint64_t operations() const { return operations_; }
 
   // One pass, as the simulated files make it.
@@ -57,6 +59,8 @@ class SimFaults {
     Duration delay{0};
   };
   Pass pass(std::string_view site);
+  // The pass under way is a sync; whether it is to be a lie.
+  bool is_lie(std::string_view site);
 
  private:
   enum class Fate { fail, delay, kill_before, kill_after };
@@ -70,8 +74,10 @@ class SimFaults {
 
   std::vector<Order> orders_;
   std::set<std::string, std::less<>> lies_;
+  bool lies_about_all_ = false;
   std::optional<std::uint64_t> capacity_;
   std::map<std::string, std::uint64_t, std::less<>> passes_;
+  std::set<std::string, std::less<>> sync_sites_;
   std::uint64_t operations_ = 0;
 };
 

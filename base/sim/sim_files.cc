@@ -85,7 +85,7 @@ class SimFile : public File {
     return operate(
         "cannot sync", site,
         [&]() -> Result<> {
-          if (!files_.faults_.lies_about(site)) node_->content.sync();
+          if (!files_.faults_.is_lie(site)) node_->content.sync();
           return {};
         },
         when_failed);
@@ -104,8 +104,9 @@ class SimFile : public File {
     if (!writable_) return failed(what, path_, "Bad file descriptor");
     auto write_part = [&](std::size_t size) { node_->content.write(offset, bytes.substr(0, size)); };
     auto torn = [&] { write_part(files_.random_.below(bytes.size() + 1)); };
+    const bool traced = files_.untraced_content_.empty() || !site.starts_with(files_.untraced_content_);
     files_.trace_.add("content " + std::to_string(offset) + " " + std::to_string(bytes.size()) + " " +
-                      std::to_string(fnv1a(bytes)));
+                      (traced ? std::to_string(fnv1a(bytes)) : "-"));
     return operate(
         what, site,
         [&]() -> Result<> {
@@ -192,12 +193,12 @@ Result<> SimFiles::remove_all(const std::string& directory, Site site) {
 
 Result<> SimFiles::sync_directory(const std::string& directory, Site site) {
   return operate("cannot sync directory", directory, site,
-                 [&]() -> Result<> { return faults_.lies_about(site) ? Result<>() : disk_.sync_directory(directory); });
+                 [&]() -> Result<> { return faults_.is_lie(site) ? Result<>() : disk_.sync_directory(directory); });
 }
 
 Result<> SimFiles::sync_filesystem(const std::string& path, Site site) {
   return operate("cannot sync the filesystem of", path, site, [&]() -> Result<> {
-    if (!faults_.lies_about(site)) disk_.sync_all();
+    if (!faults_.is_lie(site)) disk_.sync_all();
     return {};
   });
 }

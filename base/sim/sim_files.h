@@ -23,14 +23,15 @@ class SimFiles : public FileSystem {
  public:
   // Takes:   `operation_time_max_ns`: each operation moves virtual time on by up to this much, drawn.
   SimFiles(SimDisk& disk, SimFaults& faults, Life& life, Scheduler& scheduler, Trace& trace, SeededRandom& random,
-           std::int64_t operation_time_max_ns)
+           std::int64_t operation_time_max_ns, std::string untraced_content)
       : disk_(disk),
         faults_(faults),
         life_(life),
         scheduler_(scheduler),
         trace_(trace),
         random_(random),
-        operation_time_max_ns_(operation_time_max_ns) {}
+        operation_time_max_ns_(operation_time_max_ns),
+        untraced_content_(std::move(untraced_content)) {}
 
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override;
   bool exists(const std::string& path) override { return disk_.find(path) != nullptr; }
@@ -64,6 +65,7 @@ class SimFiles : public FileSystem {
   Trace& trace_;
   SeededRandom& random_;
   std::int64_t operation_time_max_ns_;
+  std::string untraced_content_;
   std::set<std::string> locks_;
 };
 

@@ -32,7 +32,8 @@ Result<> Flusher::sync(const std::vector<std::shared_ptr<PartitionLog>>& partiti
 
 Result<> Flusher::sync_round(const std::vector<std::shared_ptr<PartitionLog>>& partitions) {
   auto logs = partitions;
-  std::sort(logs.begin(), logs.end());
+  // By name, not by address: what happens in what order is the same in every run.
+  std::sort(logs.begin(), logs.end(), [](auto& a, auto& b) { return a->partition() < b->partition(); });
   logs.erase(std::unique(logs.begin(), logs.end()), logs.end());
   std::vector<PartitionLog::Unsynced> unsynced;
   std::size_t files = 0;

@@ -168,8 +168,19 @@ Result<> PartitionLog::roll() {
   return segments_.back()->size() == 0 ? Result<>() : roll_locked(log_end_);
 }
 
+// Whatever lies below the active segment is on disk, with its names: else a power cut may keep a later segment and lose
+// the end of the one before, and nothing would show the hole (in a compacted log offsets are missing anyway).
+Result<> PartitionLog::sync_before_roll() {
+  if (logs_.flush_mode() != FlushMode::group) return {};
+  auto synced = segments_.back()->file().sync("log.roll.sync");
+  if (synced) synced = logs_.files().sync_directory(directory(), "log.roll.directory");
+  if (!synced) logs_.fence(synced.error());
+  return synced;
+}
+
 // Under append_mutex_.
 Result<> PartitionLog::roll_locked(Offset base_offset) {
+  MR_TRY(sync_before_roll());
   MR_ASSIGN(auto segment, Segment::open(logs_, directory(), base_offset, config(), false));
   segment->dirty = true;
   std::lock_guard lock(mutex_);
@@ -258,6 +269,11 @@ void PartitionLog::synced(Offset end) {
 bool PartitionLog::has_unsynced() const {
   std::lock_guard lock(mutex_);
   return segments_.back()->dirty || names_unsynced_;
+}
+
+bool PartitionLog::has_unsynced_records() const {
+  std::lock_guard lock(mutex_);
+  return synced_ < log_end_;
 }
 
 // What is to be written is taken under the lock; the disk is waited for without it, so that appends go on.

@@ -145,6 +145,9 @@ class PartitionLog {
   Unsynced take_unsynced();
   void synced(Offset end);
   bool has_unsynced() const;
+  // Whether records may be with the kernel only. After a restart this holds for all that the last checkpoint does not
+  // cover, whoever wrote it.
+  bool has_unsynced_records() const;
   // Syncs data, indexes, producer state and epochs, and returns the offset that recovery may start at.
   Result<Offset> checkpoint();
 
@@ -176,6 +179,7 @@ class PartitionLog {
   Result<> check_open() const;
   Result<> check_size(std::size_t size) const;
   Result<> check_from_outside(const RecordBatchView& batch) const;
+  Result<> sync_before_roll();
   Result<> roll_locked(Offset base_offset);
   void notify_all();
   Position find(Offset offset) const;

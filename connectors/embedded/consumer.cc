@@ -261,6 +261,9 @@ Result<> EmbeddedConsumer::commit(const OffsetsToCommit& offsets) {
   for (const auto& [partition, offset] : offsets) {
     converted[partition] = {offset.offset, offset.leader_epoch, offset.metadata, now};
   }
+  // What was read may not be on disk yet; an offset must not outlive it.
+  if (shared_.broker->flush_mode() == broker::FlushMode::group)
+    MR_TRY(shared_.broker->sync(shared_.logs_of(offsets)));
   return shared_.broker->offsets().commit(config_.group_id, converted);
 }
 

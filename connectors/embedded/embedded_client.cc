@@ -13,6 +13,13 @@ Result<std::shared_ptr<broker::PartitionLog>> SharedBroker::log_to_write(const T
   return broker->partition(partition);
 }
 
+std::vector<std::shared_ptr<broker::PartitionLog>> SharedBroker::logs_of(const OffsetsToCommit& offsets) const {
+  std::vector<std::shared_ptr<broker::PartitionLog>> logs;
+  for (const auto& [partition, offset] : offsets)
+    if (auto log = broker->partition(partition)) logs.push_back(*std::move(log));
+  return logs;
+}
+
 namespace {
 
 class EmbeddedClient : public LogClient {

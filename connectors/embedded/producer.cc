@@ -292,6 +292,7 @@ Result<> EmbeddedProducer::send_offsets_to_transaction(const OffsetsToCommit& of
     converted[partition] = {offset.offset, offset.leader_epoch, offset.metadata, now};
   }
   MR_TRY(join_transaction(shared_.broker->offsets_log()));
+  MR_TRY(shared_.broker->transactions().rests_on(config_.transactional_id, {id_, epoch_}, shared_.logs_of(offsets)));
   return shared_.broker->offsets().add_to_transaction(group_id, converted, {id_, epoch_, true});
 }
 

@@ -16,6 +16,8 @@ struct SharedBroker {
 
   // The partition's log, for a producer: makes the topic if it is missing and the configuration says so.
   Result<std::shared_ptr<broker::PartitionLog>> log_to_write(const TopicPartition& partition);
+  // Of the partitions that offsets are committed of, those that exist.
+  std::vector<std::shared_ptr<broker::PartitionLog>> logs_of(const OffsetsToCommit& offsets) const;
 };
 
 Result<std::unique_ptr<Producer>> make_producer(SharedBroker& shared, const ProducerConfig& config);

@@ -259,6 +259,9 @@ class RocksDbEnv final : public rocksdb::EnvWrapper {
   using Status = rocksdb::Status;
   using SystemClock = rocksdb::SystemClock;
 
+  // Told of every family's folder; there is nothing to prepare.
+  Status RegisterDbPaths(const std::vector<std::string>&) override { return Status::OK(); }
+  Status UnregisterDbPaths(const std::vector<std::string>&) override { return Status::OK(); }
   Status FileExists(const std::string& path) override { return file_system_->FileExists(path, {}, nullptr); }
   Status GetChildren(const std::string& path, std::vector<std::string>* names) override {
     return file_system_->GetChildren(path, {}, names, nullptr);

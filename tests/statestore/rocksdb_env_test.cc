@@ -102,6 +102,27 @@ TEST_F(TaskDatabaseInSimulation, loses_a_checkpoint_where_a_sync_is_a_lie) {
   EXPECT_FALSE(is_caught_lying_about("no.such.site"));
 }
 
+// RocksDB names the new manifest in CURRENT when it opens.
+TEST_F(TaskDatabaseInSimulation, opens_no_more_where_the_sync_before_a_rename_is_a_lie) {
+  auto opens_after_all_cuts = [](std::string_view lie) {
+    for (std::uint64_t pass = 1; pass <= 3; ++pass)
+      for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+        SimEnv env(seed);
+        write_six(env);
+        env.faults().lie_about(lie);
+        env.faults().kill("rocksdb.rename", Side::after, pass);
+        (void)open(env);
+        env.power_cut();
+        env.faults().clear();
+        env.reboot();
+        if (!open(env)) return false;
+      }
+    return true;
+  };
+  EXPECT_TRUE(opens_after_all_cuts("no.such.site"));
+  EXPECT_FALSE(opens_after_all_cuts("rocksdb.rename.directory.sync"));
+}
+
 TEST_F(TaskDatabaseInSimulation, does_the_same_operations_in_two_runs_of_a_seed) {
   SimEnv first(7), second(7);
   write_six(first);

@@ -82,6 +82,54 @@ TEST_F(RecoveryTest, an_intact_log_opens_whole_from_any_recovery_point) {
   }
 }
 
+// Whether a power cut without a sync by the caller leaves anything but the first so many batches.
+bool leaves_a_hole(std::string_view lie) {
+  for (std::uint64_t seed = 1; seed <= 300; ++seed) {
+    sim::SimEnv env(seed);
+    env.faults().lie_about(lie);
+    auto open = [&]() -> std::shared_ptr<PartitionLog> {
+      static std::unique_ptr<LogDirectory> directory;
+      directory.reset();
+      auto opened = LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});
+      if (!opened) return nullptr;
+      directory = *std::move(opened);
+      PartitionLog::Options options;
+      options.partition = {"t", 0};
+      options.topic_id = {1, 2};
+      options.directory = "/d/t-0";
+      options.config.segment_bytes = 4000;
+      auto log = PartitionLog::open(*directory, options);
+      return log ? *std::move(log) : nullptr;
+    };
+    auto log = open();
+    if (!env.files().sync_directory("/d", "test")) return true;
+    for (int i = 0; i < 150; ++i) {
+      RecordBatchBuilder batch;
+      batch.append({1000 + i}, "key", std::string(50, 'v'));
+      if (!log->append(batch, {7, 0, false})) return true;
+    }
+    log.reset();
+    env.power_cut();
+    env.faults().clear();
+    env.reboot();
+    log = open();
+    if (!log) return true;
+    for (Offset offset = 0; offset < log->offsets().log_end_offset; ++offset) {
+      auto read = log->read({offset, 1});
+      if (!read || read->bytes->empty() || RecordBatchView::parse(*read->bytes)->base_offset() != offset) return true;
+    }
+    log.reset();
+  }
+  return false;
+}
+
+TEST(RecoveryInSimulation, a_power_cut_leaves_no_hole_between_segments) { EXPECT_FALSE(leaves_a_hole("no.such.site")); }
+
+TEST(RecoveryInSimulation, a_power_cut_leaves_a_hole_where_the_sync_of_a_full_segment_is_a_lie) {
+  EXPECT_TRUE(leaves_a_hole("log.roll.sync"));
+  EXPECT_TRUE(leaves_a_hole("log.roll.directory"));
+}
+
 TEST_F(RecoveryTest, a_torn_tail_is_truncated) {
   open_directory(FlushMode::group);
   ASSERT_TRUE(open_log());

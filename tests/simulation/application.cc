@@ -1,0 +1,336 @@
+#include "tests/simulation/application.h"
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+
+#include "millrace/base/sim/sim_env.h"
+#include "millrace/connectors/embedded/embedded_client.h"
+#include "millrace/connectors/simulated/simulated_client.h"
+#include "millrace/dsl/topology.h"
+#include "millrace/runtime/streams.h"
+#include "millrace/runtime/streams_config.h"
+#include "millrace/statestore/rocksdb/task_database.h"
+#include "tests/simulation/oracle.h"
+#include "tests/simulation/topology.h"
+
+namespace millrace::test {
+namespace {
+
+using sim::SeededRandom;
+using sim::Side;
+using sim::SimEnv;
+
+constexpr int most_lives = 4;
+constexpr std::uint64_t most_operations = 4000;  // into a life, for what is to go wrong
+
+// What goes wrong in one life.
+struct Fate {
+  std::uint64_t operation = 0;  // 0: nothing on the way
+  enum class What { kill_before, kill_after, fail } what = What::kill_before;
+  bool power_cut = false;  // at its end
+  bool closes = false;     // in good order, if it gets there
+  int steps = 3;
+};
+
+const char* name_of(Fate::What what) {
+  return what == Fate::What::fail ? "fails" : what == Fate::What::kill_before ? "is not done" : "is the last";
+}
+
+class Run {
+ public:
+  explicit Run(const ApplicationRun& run)
+      : run_(run),
+        draw_(run.seed * 0x9e3779b97f4a7c15u + 1),
+        env_(sim::SimOptions{.seed = run.seed, .keep_trace_text = run.keeps_trace, .untraced_content = "rocksdb."}) {
+    config_["commit.interval.ms"] = std::to_string(5 + draw_.below(100));
+    config_["state.checkpoint.interval.ms"] = std::to_string(draw_.below(300));
+    config_["statestore.cache.max.bytes"] = draw_.chance(0.5) ? "0" : "100000";
+    config_["state.value.cache.max.bytes"] = draw_.chance(0.3) ? "0" : "1000000";
+    outcome_.facts.push_back("commit every " + config_["commit.interval.ms"] + " ms, checkpoint every " +
+                             config_["state.checkpoint.interval.ms"] + " ms, record cache " +
+                             config_["statestore.cache.max.bytes"] + ", value cache " +
+                             config_["state.value.cache.max.bytes"]);
+    config_["num.stream.threads"] = "3";
+    config_["state.memory.bytes"] = "1073741824";  // RocksDB's cache evicts by what its ids hash to: never, here
+    updates_held_back_ = config_["statestore.cache.max.bytes"] != "0";
+    has_network_ = draw_.chance(0.4);
+    is_long_ = draw_.chance(0.1);
+  }
+
+  ApplicationOutcome run() {
+    const int lives = 1 + static_cast<int>(draw_.below(most_lives));
+    for (int i = 0; i < lives && outcome_.problems.empty(); ++i) live(draw_fate());
+    env_.faults().clear();
+    if (outcome_.problems.empty()) last_life();
+    outcome_.sync_sites = env_.faults().sync_sites();
+    outcome_.trace = env_.trace().lines();
+    return std::move(outcome_);
+  }
+
+ private:
+  Fate draw_fate() {
+    Fate fate;
+    if (draw_.chance(0.8))
+      fate.operation = 1 + draw_.below(1 + draw_.below(is_long_ ? 10 * most_operations : most_operations));
+    fate.what = draw_.chance(0.1)   ? Fate::What::fail
+                : draw_.chance(0.5) ? Fate::What::kill_before
+                                    : Fate::What::kill_after;
+    fate.power_cut = !run_.lie.empty() || draw_.chance(0.7);
+    fate.closes = draw_.chance(0.4);
+    fate.steps = 1 + static_cast<int>(draw_.below(is_long_ ? 60 : 8));
+    return fate;
+  }
+  void problem(const std::string& text) { outcome_.problems.push_back(text); }
+  // An error is one only while the machine is well.
+  bool is_excused(const Fate& fate) const { return env_.is_killed() || fate.what == Fate::What::fail; }
+
+  void order(const Fate& fate) {
+    env_.faults().clear();
+    if (run_.lie == "*")
+      env_.faults().lie_about_all();
+    else if (!run_.lie.empty())
+      env_.faults().lie_about(run_.lie);
+    if (fate.operation == 0) return;
+    switch (fate.what) {
+      case Fate::What::kill_before:
+        return env_.faults().kill_operation(fate.operation, Side::before);
+      case Fate::What::kill_after:
+        return env_.faults().kill_operation(fate.operation, Side::after);
+      case Fate::What::fail:
+        return env_.faults().fail_operation(fate.operation);
+    }
+  }
+
+  void live(const Fate& fate) {
+    ++outcome_.lives;
+    outcome_.facts.push_back("life " + std::to_string(outcome_.lives) + ": operation " +
+                             std::to_string(fate.operation) + " " + name_of(fate.what) +
+                             (fate.power_cut ? ", power cut" : "") + (fate.closes ? ", closes" : "") + ", " +
+                             std::to_string(fate.steps) + " steps");
+    order(fate);
+    auto worked = work(fate);
+    if (!worked && !is_excused(fate)) problem("life " + std::to_string(outcome_.lives) + ": " + worked.error().text());
+    if (!env_.is_killed() && !fate.closes) env_.kill();
+    streams_.reset();
+    feeder_.reset();
+    unacknowledged_.clear();
+    careful_feeder_.reset();
+    client_.reset();
+    log_.reset();
+    if (!env_.is_killed()) env_.kill();
+    if (fate.power_cut) {
+      env_.power_cut();
+      ++outcome_.power_cuts;
+    }
+    env_.reboot();
+  }
+
+  Result<> work(const Fate& fate) {
+    MR_TRY(open());
+    for (int step = 0; step < fate.steps; ++step) {
+      MR_TRY(feed());
+      env_.run_for(Duration(1 + static_cast<std::int64_t>(draw_.below(150))));
+      if (streams_->state() == StreamsState::error) return streams_->wait();
+    }
+    if (!fate.closes) return {};
+    return streams_->close();
+  }
+
+  Result<> open() {
+    EmbeddedConfig config;
+    config.data_dir = "/data";
+    config.housekeeping_interval = Duration(20 + static_cast<std::int64_t>(draw_.below(200)));
+    config.report = [](const std::string&) {};
+    MR_ASSIGN(log_, open_embedded(env_, config));
+    MR_TRY(make_topics());
+    LogClient* log = log_.get();
+    if (has_network_) {
+      SimulatedNetwork network;
+      network.seed = draw_.next();
+      network.wait = [this](Duration d) { env_.advance(d); };
+      client_ = std::make_unique<SimulatedClient>(env_, *log_, network);
+      log = client_.get();
+    }
+    MR_ASSIGN(feeder_, log_->make_producer({.linger = 0ms}));
+    MR_ASSIGN(careful_feeder_, log_->make_producer({.transactional_id = "feeder", .linger = 0ms}));
+    MR_TRY(careful_feeder_->init_transactions());
+    MR_TRY(feed_tables());
+    StreamsBuilder builder;
+    sales(builder);
+    streams_ = std::make_unique<Streams>("sales", builder.build(topology_config(streams_config(with_id()))),
+                                         StreamsOptions{config_, "/state", "/data"}, env_, *log);
+    return streams_->start();
+  }
+  ConfigValues with_id() const {
+    ConfigValues values = config_;
+    values["application.id"] = "sales";
+    return values;
+  }
+
+  Result<> make_topics() {
+    for (const auto& [name, partitions] : {std::pair("orders", 2),
+                                           {"customers", 2},
+                                           {"prices", 1},
+                                           {"copies", 2},
+                                           {"totals", 2},
+                                           {"windows", 2},
+                                           {"joined", 2},
+                                           {"priced", 2}}) {
+      auto made = log_->admin().create_topic({name, partitions, {{"segment.bytes", "4096"}, {"retention.ms", "-1"}}});
+      if (!made && made.error().code() != ErrorCode::topic_already_exists) return made;
+    }
+    return {};
+  }
+
+  // The same rows in every life: a table that is read again changes nothing.
+  Result<> feed_tables() {
+    MR_ASSIGN(auto producer, log_->make_producer({}));
+    auto send = [&](const char* topic, const std::string& key, const std::string& value) {
+      ProducerRecord record;
+      record.topic = topic;
+      record.key = Bytes(key);
+      record.value = Bytes(value);
+      record.timestamp = Timestamp{1'699'999'999'000};
+      return producer->send(std::move(record), {});
+    };
+    if (has_tables_) return {};
+    for (int c = 0; c < 6; ++c) MR_TRY(send("customers", "c" + std::to_string(c), "Customer " + std::to_string(c)));
+    for (int p = 0; p < 3; ++p) MR_TRY(send("prices", "p" + std::to_string(p), std::to_string(p * 7)));
+    MR_TRY(producer->flush());
+    has_tables_ = true;
+    return {};
+  }
+
+  // A few orders: each acknowledged by itself, or all in a transaction, which may be aborted.
+  Result<> feed() {
+    const std::size_t count = 1 + draw_.below(12);
+    const bool waits = draw_.chance(0.6);  // for the acknowledgement, before the application reads on
+    const bool in_transaction = draw_.chance(0.4), aborts = draw_.chance(0.3);
+    Producer& producer = in_transaction ? *careful_feeder_ : *feeder_;
+    std::vector<std::int64_t> ids;
+    if (in_transaction) MR_TRY(producer.begin_transaction());
+    for (std::size_t i = 0; i < count; ++i) {
+      const std::int64_t id = ++last_id_;
+      ids.push_back(id);
+      ProducerRecord record;
+      record.topic = "orders";
+      record.key = Bytes("c" + std::to_string(draw_.below(6)));
+      record.value =
+          Bytes(std::to_string(id) + " p" + std::to_string(draw_.below(4)) + " " + std::to_string(draw_.below(100)));
+      record.timestamp = Timestamp{1'700'000'000'000 + id * 3};
+      MR_TRY(producer.send(std::move(record), {}));
+    }
+    if (!in_transaction) {
+      unacknowledged_.insert(ids.begin(), ids.end());
+      if (!waits) return {};
+      MR_TRY(producer.flush());
+      ids.assign(unacknowledged_.begin(), unacknowledged_.end());
+      unacknowledged_.clear();
+    } else if (aborts) {
+      aborted_.insert(ids.begin(), ids.end());
+      return producer.abort_transaction();
+    } else {
+      MR_TRY(producer.commit_transaction());
+    }
+    acknowledged_.insert(ids.begin(), ids.end());
+    return {};
+  }
+
+  // Nothing goes wrong any more: everything must come out.
+  void last_life() {
+    ++outcome_.lives;
+    if (draw_.chance(0.2)) (void)env_.files().remove_all("/state", "test");
+    auto finished = finish();
+    if (!finished) return problem("last life: " + finished.error().text());
+    outcome_.orders = acknowledged_.size();
+    outcome_.problems = problems_of({*log_, updates_held_back_, acknowledged_, aborted_});
+    gather_facts();
+  }
+  Result<> finish() {
+    MR_TRY(open());
+    MR_TRY(feed());
+    MR_TRY(streams_->close());
+    streams_.reset();
+    MR_TRY(open_again());
+    MR_TRY(streams_->run_until_end_of_input());
+    MR_TRY(streams_->close());
+    streams_.reset();
+    return {};
+  }
+  Result<> open_again() {
+    StreamsBuilder builder;
+    sales(builder);
+    streams_ = std::make_unique<Streams>("sales", builder.build(topology_config(streams_config(with_id()))),
+                                         StreamsOptions{config_, "/state", "/data"}, env_, *log_);
+    return streams_->start();
+  }
+
+  // Of RocksDB's own files the names only: ids in them are drawn by the system.
+  void gather_facts() {
+    auto& facts = outcome_.facts;
+    facts.push_back("trace " + std::to_string(env_.trace().count()) + " " + std::to_string(env_.trace().hash()));
+    facts.push_back("time " + std::to_string(env_.clock().now().ms));
+    for (const char* topic : {"orders", "copies", "totals", "windows", "joined", "priced"}) {
+      auto records = read_committed(*log_, topic, 2);
+      if (!records) continue;
+      for (auto& partition : *records)
+        for (auto& r : partition)
+          facts.push_back(r.partition.text() + "@" + std::to_string(r.offset) + " " + r.key.value_or("null") + "=" +
+                          r.value.value_or("null") + " " + std::to_string(r.timestamp.ms));
+    }
+    if (auto groups = log_->admin().describe_groups())
+      for (auto& group : *groups)
+        for (auto& [partition, offset] : group.committed)
+          facts.push_back("committed " + partition.text() + " " + std::to_string(offset.offset) + " " +
+                          offset.metadata);
+    gather_rows();
+    gather_files();
+  }
+  void gather_rows() {
+    const std::vector<std::pair<std::string, std::vector<std::string>>> stores = {
+        {"0", {"customers-by-name", "orders-by-window"}}, {"2", {"totals-by-product"}}};
+    for (const auto& [task, names] : stores)
+      for (int p = 0; p < 2; ++p) {
+        const std::string directory = "/state/sales/" + task + "_" + std::to_string(p);
+        auto database = TaskDatabase::open(env_, directory, names, make_database_memory(256 << 20));
+        if (!database) {
+          problem("state: " + database.error().text());
+          continue;
+        }
+        for (std::size_t i = 0; i < names.size(); ++i)
+          for (auto rows = (*database)->rows(i)->scan({}, {}, true); rows->next();)
+            outcome_.facts.push_back("row " + names[i] + "-" + std::to_string(p) + " " + Bytes(rows->key()) + "=" +
+                                     Bytes(rows->value()));
+      }
+  }
+  void gather_files() {
+    const std::string listing = env_.disk().listing();
+    for (std::size_t at = 0; at < listing.size();) {
+      const std::size_t end = listing.find('\n', at);
+      std::string line = listing.substr(at, end - at);
+      at = end == std::string::npos ? listing.size() : end + 1;
+      if (line.find("/state/sales/") != std::string::npos) line.resize(std::min(line.size(), line.rfind(' ')));
+      outcome_.facts.push_back(line);
+    }
+  }
+
+  const ApplicationRun run_;
+  SeededRandom draw_;
+  SimEnv env_;
+  ConfigValues config_;
+  bool updates_held_back_ = false, has_network_ = false, is_long_ = false, has_tables_ = false;
+  std::int64_t last_id_ = 0;
+  std::set<std::int64_t> acknowledged_, unacknowledged_, aborted_;
+  std::unique_ptr<LogClient> log_;
+  std::unique_ptr<SimulatedClient> client_;
+  std::unique_ptr<Producer> feeder_, careful_feeder_;
+  std::unique_ptr<Streams> streams_;
+  ApplicationOutcome outcome_;
+};
+
+}  // namespace
+
+ApplicationOutcome run_application(const ApplicationRun& run) { return Run(run).run(); }
+
+}  // namespace millrace::test
