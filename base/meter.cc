@@ -32,7 +32,7 @@ double MeterCell::rate(std::int64_t now_ns) const {
   return static_cast<double>(total() - from.total) * 1e9 / static_cast<double>(passed_ns);
 }
 
-void WindowCell::record(double sum, double largest, std::int64_t count, std::int64_t now_ns) {
+void RecentCell::record(double sum, double largest, std::int64_t count, std::int64_t now_ns) {
   if (count == 0) return;
   std::lock_guard lock(mutex_);
   if (current_.count == 0 || now_ns - current_.start_ns >= window_ns) {
@@ -45,7 +45,7 @@ void WindowCell::record(double sum, double largest, std::int64_t count, std::int
   if (count == 1) current_.smallest = std::min(current_.smallest, sum);
 }
 
-WindowCell::Snapshot WindowCell::snapshot(std::int64_t now_ns) const {
+RecentCell::Snapshot RecentCell::snapshot(std::int64_t now_ns) const {
   std::lock_guard lock(mutex_);
   Window all;
   for (const Window& w : {before_, current_}) {

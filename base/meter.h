@@ -1,4 +1,4 @@
-// MeterCell and WindowCell: what a rate, an average and a maximum over the last minute are kept in.
+// MeterCell and RecentCell: what a rate, an average and a maximum over the last minute are kept in.
 //
 // Kafka's Rate, Avg and Max over metrics.num.samples = 2 windows of metrics.sample.window.ms = 30 s. Nothing runs by
 // itself: who writes says what time it is, which it knows anyway (once a slice, a fetch or a commit), and who reads
@@ -41,7 +41,7 @@ class MeterCell {
 };
 
 // Average, smallest and largest of what was recorded in the last 30 to 60 seconds. Threads: any; a lock for a moment.
-class WindowCell {
+class RecentCell {
  public:
   struct Snapshot {
     double average, smallest, largest;  // all NaN where nothing was recorded, as in Kafka

@@ -57,7 +57,7 @@ Meter DocumentedMetrics::meter(std::string_view group, std::string_view base, co
   Named total = named(group, std::string(base) + "-total", tags),
         rate = named(group, std::string(base) + "-rate", tags);
   MR_ASSERT(total.known || rate.known, "a meter that no table has");
-  return registry_.meter(total.shown(), rate.shown());
+  return total.name || rate.name ? registry_.meter(total.shown(), rate.shown()) : Meter();
 }
 
 Meter DocumentedMetrics::ratio(std::string_view group, std::string_view name, const Tags& tags, double of) {
@@ -66,12 +66,12 @@ Meter DocumentedMetrics::ratio(std::string_view group, std::string_view name, co
   return registry_.meter(nullptr, ratio.shown(), 1e-9 / of);
 }
 
-Window DocumentedMetrics::window(std::string_view group, std::string_view base, const Tags& tags) {
+RecentValues DocumentedMetrics::recent(std::string_view group, std::string_view base, const Tags& tags) {
   const std::string name(base);
   Named average = named(group, name + "-avg", tags), smallest = named(group, name + "-min", tags),
         largest = named(group, name + "-max", tags);
-  MR_ASSERT(average.known || largest.known, "a window that no table has");
-  return registry_.window(average.shown(), smallest.shown(), largest.shown());
+  MR_ASSERT(average.known || largest.known, "recent values that no table has");
+  return registry_.recent(average.shown(), smallest.shown(), largest.shown());
 }
 
 Gauge DocumentedMetrics::gauge(std::string_view group, std::string_view name, const Tags& tags) {

@@ -53,10 +53,12 @@ class DocumentedMetrics {
   bool records(RecordingLevel level) const { return level <= level_; }
   // "<base>-total" and "<base>-rate", whichever the table has.
   Meter meter(std::string_view group, std::string_view base, const Tags& tags);
+  // A meter that is not shown: for what is computed from it.
+  Meter unshown_meter() { return registry_.meter(nullptr, nullptr); }
   // A meter of nanoseconds, shown as the ratio `name`: the part of the last minute, divided by `of`.
   Meter ratio(std::string_view group, std::string_view name, const Tags& tags, double of = 1);
   // "<base>-avg", "<base>-min" and "<base>-max", whichever the table has.
-  Window window(std::string_view group, std::string_view base, const Tags& tags);
+  RecentValues recent(std::string_view group, std::string_view base, const Tags& tags);
   Gauge gauge(std::string_view group, std::string_view name, const Tags& tags);
   CallbackGauge callback(std::string_view group, std::string_view name, const Tags& tags, std::function<double()> read);
   Histogram histogram(std::string_view group, std::string_view name, const Tags& tags);

@@ -25,8 +25,8 @@ struct Metrics::Registry {
     std::vector<std::shared_ptr<std::function<double()>>> functions;
     std::vector<std::shared_ptr<KeptMeter>> meters;
     double scale = 1;                    // of meters' rates
-    std::shared_ptr<WindowCell> window;  // kept for good: its values leave it by themselves
-    double WindowCell::Snapshot::* of_window = nullptr;
+    std::shared_ptr<RecentCell> window;  // kept for good: its values leave it by themselves
+    double RecentCell::Snapshot::* of_window = nullptr;
     std::int64_t counted_before = 0;  // by owners that are gone
     HistogramSnapshot recorded_before;
   };
@@ -142,21 +142,20 @@ Meter Metrics::meter(const MetricName* total, const MetricName* rate, double sca
   return meter;
 }
 
-Window Metrics::window(const MetricName* average, const MetricName* smallest, const MetricName* largest) {
-  MR_ASSERT(registry_->clock, "a window needs a registry with a clock");
+RecentValues Metrics::recent(const MetricName* average, const MetricName* smallest, const MetricName* largest) {
+  MR_ASSERT(registry_->clock, "recent values need a registry with a clock");
   std::lock_guard lock(registry_->mutex);
-  using Snapshot = WindowCell::Snapshot;
-  Window window;
+  using Snapshot = RecentCell::Snapshot;
+  RecentValues recent;
   for (auto [name, part] : {std::pair(average, &Snapshot::average), std::pair(smallest, &Snapshot::smallest),
                             std::pair(largest, &Snapshot::largest)}) {
     if (!name) continue;
     Registry::Series& series = registry_->series(*name, MetricKind::gauge);
-    if (!window.cell_) window.cell_ = series.window ? series.window : std::make_shared<WindowCell>();
-    series.window = window.cell_;
+    if (!recent.cell_) recent.cell_ = series.window ? series.window : std::make_shared<RecentCell>();
+    series.window = recent.cell_;
     series.of_window = part;
   }
-  if (!window.cell_) window.cell_ = std::make_shared<WindowCell>();
-  return window;
+  return recent;
 }
 
 void Metrics::forget(const std::shared_ptr<std::function<double()>>& function) {

@@ -39,8 +39,8 @@ TEST(MeterCell, a_burst_after_a_rest_counts_over_a_minute_and_not_over_the_rest)
   EXPECT_NEAR(meter.rate(1001 * second_ns), 2, 0.01);
 }
 
-TEST(WindowCell, forgets_after_a_minute_and_then_knows_nothing) {
-  WindowCell window;
+TEST(RecentCell, forgets_after_a_minute_and_then_knows_nothing) {
+  RecentCell window;
   EXPECT_TRUE(std::isnan(window.snapshot(0).average));
   window.record(2, 0);
   window.record(4, 1 * second_ns);
@@ -54,8 +54,8 @@ TEST(WindowCell, forgets_after_a_minute_and_then_knows_nothing) {
   EXPECT_TRUE(std::isnan(window.snapshot(101 * second_ns).largest));
 }
 
-TEST(WindowCell, takes_many_values_at_once) {
-  WindowCell window;
+TEST(RecentCell, takes_many_values_at_once) {
+  RecentCell window;
   window.record(30, 20, 3, 0);
   EXPECT_EQ(window.snapshot(0).average, 10);
   EXPECT_EQ(window.snapshot(0).largest, 20);

@@ -103,11 +103,11 @@ TEST(Meter, shows_total_and_rate_as_two_metrics_and_the_total_outlives_its_owner
   EXPECT_EQ(metrics.value_of(rate), 0);
 }
 
-TEST(Window, shows_average_and_extremes_and_is_shared_by_all_who_ask_for_it) {
+TEST(RecentValues, shows_average_and_extremes_and_is_shared_by_all_who_ask_for_it) {
   StandingClock clock;
   Metrics metrics(&clock);
   const MetricName average{.group = "g", .name = "latency-avg"}, largest{.group = "g", .name = "latency-max"};
-  Window a = metrics.window(&average, nullptr, &largest), b = metrics.window(&average, nullptr, &largest);
+  RecentValues a = metrics.recent(&average, nullptr, &largest), b = metrics.recent(&average, nullptr, &largest);
   EXPECT_TRUE(std::isnan(metrics.value_of(average)));
   a.record(1, clock.now_ns);
   b.record(5, clock.now_ns);
