@@ -7,10 +7,15 @@
 #include <tuple>
 
 #include "millrace/base/assert.h"
+#include "millrace/base/env.h"
 
 namespace millrace {
 
 struct Metrics::Registry {
+  // What two series, total and rate, have of a meter; the cell has one more holder as long as its owner lives.
+  struct KeptMeter {
+    std::shared_ptr<MeterCell> cell;
+  };
   struct Series {
     MetricKind kind;
     std::string doc;
@@ -18,6 +23,10 @@ struct Metrics::Registry {
     std::vector<std::shared_ptr<std::atomic<double>>> gauges;
     std::vector<std::shared_ptr<Histogram::Cell>> histograms;
     std::vector<std::shared_ptr<std::function<double()>>> functions;
+    std::vector<std::shared_ptr<KeptMeter>> meters;
+    double scale = 1;                    // of meters' rates
+    std::shared_ptr<RecentCell> window;  // kept for good: its values leave it by themselves
+    double RecentCell::Snapshot::* of_window = nullptr;
     std::int64_t counted_before = 0;  // by owners that are gone
     HistogramSnapshot recorded_before;
   };
@@ -40,6 +49,12 @@ struct Metrics::Registry {
       s.counted_before += cell->load(std::memory_order_relaxed);
       return true;
     });
+    std::erase_if(s.meters, [&](const auto& kept) {
+      if (kept->cell.use_count() > 1) return false;
+      std::atomic_thread_fence(std::memory_order_acquire);
+      s.counted_before += kept->cell->total();
+      return true;
+    });
     std::erase_if(s.gauges, [](const auto& cell) { return cell.use_count() == 1; });
     std::erase_if(s.histograms, [&](const auto& cell) {
       if (cell.use_count() > 1) return false;
@@ -49,16 +64,20 @@ struct Metrics::Registry {
     });
   }
 
-  static MetricValue value_of(const Key& key, Series& s) {
+  MetricValue value_of(const Key& key, Series& s) const {
     fold(s);
+    const std::int64_t now_ns = clock ? clock->monotonic_ns() : 0;
     MetricValue v{{std::get<0>(key), std::get<1>(key), std::get<2>(key), s.doc}, s.kind, 0, nullptr};
     if (s.kind == MetricKind::counter) {
       std::int64_t total = s.counted_before;
       for (const auto& cell : s.counters) total += cell->load(std::memory_order_relaxed);
+      for (const auto& kept : s.meters) total += kept->cell->total();
       v.value = static_cast<double>(total);
     } else if (s.kind == MetricKind::gauge) {
       for (const auto& cell : s.gauges) v.value += cell->load(std::memory_order_relaxed);
       for (const auto& function : s.functions) v.value += (*function)();
+      for (const auto& kept : s.meters) v.value += kept->cell->rate(now_ns) * s.scale;
+      if (s.window) v.value = s.window->snapshot(now_ns).*s.of_window;
     } else {
       auto total = std::make_shared<HistogramSnapshot>(s.recorded_before);
       for (const auto& cell : s.histograms) cell->add_to(*total);
@@ -68,11 +87,12 @@ struct Metrics::Registry {
     return v;
   }
 
+  Clock* clock = nullptr;
   std::mutex mutex;
   std::map<Key, Series> all;  // ordered, so that the text is the same for the same values
 };
 
-Metrics::Metrics() : registry_(std::make_unique<Registry>()) {}
+Metrics::Metrics(Clock* clock) : registry_(std::make_unique<Registry>()) { registry_->clock = clock; }
 Metrics::~Metrics() = default;
 
 Counter Metrics::counter(const MetricName& name) {
@@ -108,6 +128,36 @@ CallbackGauge Metrics::callback_gauge(const MetricName& name, std::function<doub
   return gauge;
 }
 
+Meter Metrics::meter(const MetricName* total, const MetricName* rate, double scale) {
+  MR_ASSERT(registry_->clock, "a meter needs a registry with a clock");
+  std::lock_guard lock(registry_->mutex);
+  Meter meter;
+  meter.cell_ = std::make_shared<MeterCell>(registry_->clock->monotonic_ns());
+  auto kept = std::make_shared<Registry::KeptMeter>(Registry::KeptMeter{meter.cell_});
+  if (total) registry_->series(*total, MetricKind::counter).meters.push_back(kept);
+  if (!rate) return meter;
+  Registry::Series& series = registry_->series(*rate, MetricKind::gauge);
+  series.meters.push_back(kept);
+  series.scale = scale;
+  return meter;
+}
+
+RecentValues Metrics::recent(const MetricName* average, const MetricName* smallest, const MetricName* largest) {
+  MR_ASSERT(registry_->clock, "recent values need a registry with a clock");
+  std::lock_guard lock(registry_->mutex);
+  using Snapshot = RecentCell::Snapshot;
+  RecentValues recent;
+  for (auto [name, part] : {std::pair(average, &Snapshot::average), std::pair(smallest, &Snapshot::smallest),
+                            std::pair(largest, &Snapshot::largest)}) {
+    if (!name) continue;
+    Registry::Series& series = registry_->series(*name, MetricKind::gauge);
+    if (!recent.cell_) recent.cell_ = series.window ? series.window : std::make_shared<RecentCell>();
+    series.window = recent.cell_;
+    series.of_window = part;
+  }
+  return recent;
+}
+
 void Metrics::forget(const std::shared_ptr<std::function<double()>>& function) {
   std::lock_guard lock(registry_->mutex);
   for (auto& [key, series] : registry_->all) std::erase(series.functions, function);
@@ -127,14 +177,14 @@ std::vector<MetricValue> Metrics::read() const {
   std::lock_guard lock(registry_->mutex);
   std::vector<MetricValue> values;
   values.reserve(registry_->all.size());
-  for (auto& [key, series] : registry_->all) values.push_back(Registry::value_of(key, series));
+  for (auto& [key, series] : registry_->all) values.push_back(registry_->value_of(key, series));
   return values;
 }
 
 double Metrics::value_of(const MetricName& name) const {
   std::lock_guard lock(registry_->mutex);
   auto found = registry_->all.find(Registry::Key(name.group, name.name, name.tags));
-  return found == registry_->all.end() ? 0 : Registry::value_of(found->first, found->second).value;
+  return found == registry_->all.end() ? 0 : registry_->value_of(found->first, found->second).value;
 }
 
 // ---------------------------------------------------------------- Histogram

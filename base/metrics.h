@@ -20,7 +20,11 @@
 #include <string_view>
 #include <vector>
 
+#include "millrace/base/meter.h"
+
 namespace millrace {
+
+class Clock;
 
 struct MetricName {
   std::string group;  // Kafka's: "stream-thread-metrics", "producer-metrics", …
@@ -110,6 +114,37 @@ class Histogram {
   std::shared_ptr<Cell> cell_;
 };
 
+// A total with its rate a second over the last minute: two metrics, Kafka's "<name>-total" and "<name>-rate". Threads:
+// add() from one at a time; total() from any.
+class Meter {
+ public:
+  void add(std::int64_t n, std::int64_t now_ns) {
+    if (cell_) cell_->add(n, now_ns);
+  }
+  std::int64_t total() const { return cell_ ? cell_->total() : 0; }
+  double rate(std::int64_t now_ns) const { return cell_ ? cell_->rate(now_ns) : 0; }
+
+ private:
+  friend class Metrics;
+  std::shared_ptr<MeterCell> cell_;  // null: nobody looks
+};
+
+// Average, smallest and largest value of the last minute: Kafka's "<name>-avg", "<name>-min", "<name>-max". All who ask
+// for one name share it. Threads: any.
+class RecentValues {
+ public:
+  void record(double value, std::int64_t now_ns) {
+    if (cell_) cell_->record(value, now_ns);
+  }
+  void record(double sum, double largest, std::int64_t count, std::int64_t now_ns) {
+    if (cell_) cell_->record(sum, largest, count, now_ns);
+  }
+
+ private:
+  friend class Metrics;
+  std::shared_ptr<RecentCell> cell_;  // null: nobody looks
+};
+
 enum class MetricKind : std::uint8_t { counter, gauge, histogram };
 
 struct MetricValue {
@@ -122,7 +157,8 @@ struct MetricValue {
 // A registry. It must outlive its CallbackGauges; the other handles may outlive it. Threads: any.
 class Metrics {
  public:
-  Metrics();
+  // `clock`, which outlives it, is for meters and recent values; without one there can be none.
+  explicit Metrics(Clock* clock = nullptr);
   ~Metrics();
   Metrics(const Metrics&) = delete;
   Metrics& operator=(const Metrics&) = delete;
@@ -132,14 +168,15 @@ class Metrics {
   Gauge gauge(const MetricName& name);
   Histogram histogram(const MetricName& name);
   CallbackGauge callback_gauge(const MetricName& name, std::function<double()> function);
+  // Each of the names may be null: it isn't shown then. RecentValues without any name records nothing. `scale`
+  // multiplies the rate: a meter of nanoseconds spent makes a ratio with 1e-9.
+  Meter meter(const MetricName* total, const MetricName* rate, double scale = 1);
+  RecentValues recent(const MetricName* average, const MetricName* smallest, const MetricName* largest);
 
   // All of them, by group, name and tags.
   std::vector<MetricValue> read() const;
   // The value of one; 0 if there is none.
   double value_of(const MetricName& name) const;
-  // Prometheus' text format 0.0.4: millrace_<group>_<name>{tags}, other characters than letters, digits and '_' become
-  // '_'. Source: https://prometheus.io/docs/instrumenting/exposition_formats/
-  std::string prometheus_text() const;
 
  private:
   friend class CallbackGauge;

@@ -1,9 +1,10 @@
-// Prometheus' text format; see base/metrics.h. Written here: it is forty lines, and the library would be a dependency
-// of every program.
+// Written here: it is forty lines, and the library would be a dependency of every program.
+#include "millrace/base/prometheus_text.h"
+
+#include <algorithm>
 #include <charconv>
 #include <cmath>
-
-#include "millrace/base/metrics.h"
+#include <tuple>
 
 namespace millrace {
 namespace {
@@ -66,10 +67,14 @@ void append_histogram(std::string& out, const std::string& name, const MetricVal
 
 }  // namespace
 
-std::string Metrics::prometheus_text() const {
+std::string prometheus_text(std::vector<MetricValue> metrics) {
+  std::stable_sort(metrics.begin(), metrics.end(), [](const MetricValue& a, const MetricValue& b) {
+    return std::tie(a.name.group, a.name.name) < std::tie(b.name.group, b.name.name);
+  });
   std::string out, last;
-  for (const MetricValue& metric : read()) {
-    std::string name = prometheus_name("millrace_" + metric.name.group + "_" + metric.name.name);
+  for (const MetricValue& metric : metrics) {
+    const char* prefix = metric.name.group.starts_with("kafka.") ? "" : "millrace_";
+    std::string name = prefix + prometheus_name(metric.name.group + "_" + metric.name.name);
     if (name != last) {
       if (!metric.name.doc.empty()) out += "# HELP " + name + " " + escaped(metric.name.doc, false) + "\n";
       out += "# TYPE " + name + " " + std::string(kind_names[static_cast<std::size_t>(metric.kind)]) + "\n";

@@ -34,6 +34,8 @@ std::string value(std::uint64_t i) {
   return out;
 }
 
+std::int64_t timestamp_ms(std::uint64_t i) { return first_timestamp_ms + static_cast<std::int64_t>(i / 100); }
+
 std::string line(std::uint64_t i) {
   std::string out;
   for (std::uint64_t j = 0; j < 10; ++j) {
@@ -55,8 +57,7 @@ class Loader {
     const auto partition = static_cast<std::size_t>(key ? partition_for_key(*key, static_cast<int>(batches_.size()))
                                                         : static_cast<int>(sticky_ % batches_.size()));
     RecordBatchBuilder& batch = batches_[partition];
-    const Timestamp time{first_timestamp_ms + static_cast<std::int64_t>(i / 100)};
-    batch.append(time, key ? BytesView(*key) : BytesView(), value);
+    batch.append({timestamp_ms(i)}, key ? BytesView(*key) : BytesView(), value);
     if (batch.size() < batch_bytes) return {};
     if (!key) ++sticky_;
     return flush(partition);

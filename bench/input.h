@@ -15,6 +15,8 @@ std::uint64_t mix(std::uint64_t i);
 std::string key(std::uint64_t i, std::uint64_t keys);
 // 100 hex digits.
 std::string value(std::uint64_t i);
+// The record's timestamp, in every topic.
+std::int64_t timestamp_ms(std::uint64_t i);
 // Ten words w0 … w9999, skewed.
 std::string line(std::uint64_t i);
 

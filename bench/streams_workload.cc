@@ -5,6 +5,7 @@
 
 #include "bench/input.h"
 #include "bench/report.h"
+#include "bench/verify.h"
 #include "bench/workloads.h"
 #include "millrace/base/env_real.h"
 #include "millrace/dsl/topology.h"
@@ -129,17 +130,20 @@ Result<> measure(const StreamsWorkload& w, LogClient& log, const std::string& ap
     const std::int64_t last = now_ns();
     MR_TRY(streams.close());
     const std::int64_t closed = now_ns(), first = first_ns.load();
+    const auto peak_mb = static_cast<long long>(peak_memory_mb());
+    const auto verified = verify(log, w, out);  // not timed, and its memory does not count
     auto seconds = [](std::int64_t ns) { return static_cast<double>(ns) / 1e9; };
     std::printf(
         "{\"system\":\"millrace\",\"workload\":\"%s\",\"guarantee\":\"%s\",\"threads\":%d,\"records\":%llu,\"start_to_"
         "first_s\":%.3f,"
         "\"first_to_last_s\":%.3f,\"first_to_closed_s\":%.3f,\"records_per_s\":%.0f,\"rss_mb\":%lld,\"flush\":\"%s\","
-        "\"disk_mb_s\":%.0f}\n",
+        "\"disk_mb_s\":%.0f,\"verified\":%s}\n",
         w.workload.c_str(), w.guarantee.c_str(), w.threads, static_cast<unsigned long long>(w.records),
         seconds(first - start), seconds(last - first), seconds(closed - first),
-        static_cast<double>(w.records) / seconds(closed - first), static_cast<long long>(peak_memory_mb()),
-        w.flush.c_str(), disk);
+        static_cast<double>(w.records) / seconds(closed - first), peak_mb, w.flush.c_str(), disk,
+        verified ? "true" : "false");
     std::fflush(stdout);
+    if (!verified) return Error(out + ": wrong output: " + verified.error().text());
   }
   if (!w.restore) return {};
   MR_TRY(real_env().files().remove_all(state, "bench.clean"));

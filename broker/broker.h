@@ -69,6 +69,8 @@ class Broker {
 
   // One round of upkeep: transactions that timed out, retention, compaction, a checkpoint when it is due.
   Result<> housekeep();
+  // Every metric of docs/metrics.md, "The bundled broker", as it stands now. Threads: any.
+  std::vector<MetricValue> metrics() const;
   // Syncs everything and notes that recovery has nothing to do.
   Result<> close();
 

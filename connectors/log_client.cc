@@ -1,5 +1,7 @@
 #include "millrace/connectors/log_client.h"
 
+#include "millrace/base/metrics.h"
+
 namespace millrace {
 
 std::future<Result<RecordMetadata>> Producer::send(ProducerRecord record) {
@@ -10,5 +12,7 @@ std::future<Result<RecordMetadata>> Producer::send(ProducerRecord record) {
   if (!sent) promise->set_value(std::move(sent).error());  // the callback does not run then
   return future;
 }
+
+std::vector<MetricValue> LogClient::metrics() const { return {}; }
 
 }  // namespace millrace

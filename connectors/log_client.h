@@ -20,6 +20,8 @@
 
 namespace millrace {
 
+struct MetricValue;
+
 enum class Isolation { read_uncommitted, read_committed };
 
 // What a consumer has committed for a partition (KIP-211; Kafka Streams keeps its partition time in `metadata`).
@@ -227,6 +229,8 @@ class LogClient {
   // Whether all members of a commit group live in this process (then repartition topics are read past the last stable
   // offset).
   virtual bool is_embedded() const = 0;
+  // The client's metrics as they stand now, and those of the broker where it is in this process; by default none.
+  virtual std::vector<MetricValue> metrics() const;
 };
 
 }  // namespace millrace

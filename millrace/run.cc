@@ -10,6 +10,7 @@
 #include "millrace/base/env_real.h"
 #include "millrace/client_factory.h"
 #include "millrace/connectors/csv_source.h"
+#include "millrace/metrics_file.h"
 #include "millrace/runtime/streams.h"
 #include "millrace/runtime/streams_config.h"
 #include "millrace/signals.h"
@@ -24,6 +25,7 @@ struct CommandLine {
   std::string data_dir;
   std::vector<std::string> config;
   std::string config_file;
+  std::string metrics_file;
   bool describe = false;
   bool until_end_of_input = false;
 };
@@ -118,12 +120,17 @@ Result<> run_topology(std::string_view name, const TopologyFunction& topology, c
   }
   Streams streams(std::string(name), std::move(built), {values, line.data_dir + "/state", line.data_dir}, real_env(),
                   *log);
+  std::unique_ptr<MetricsFile> metrics;
+  if (!line.metrics_file.empty()) {
+    MR_ASSIGN(metrics, MetricsFile::open(real_env(), streams, line.metrics_file));
+  }
   MR_TRY(streams.start());
   SignalWatch watch([&] { streams.stop_waiting(); });
   auto ran = line.until_end_of_input || options.until_end_of_input
                  ? streams.run_until_end_of_input([&](std::int64_t n) { progress.show("records processed", n); })
                  : streams.wait();
   auto closed = streams.close();
+  if (metrics) MR_TRY(metrics->write());
   if (!ran) return ran;
   return closed;
 }
@@ -140,6 +147,8 @@ int run(std::string_view name, const TopologyFunction& topology, int argc, char*
   app.add_option("--config", line.config, "key=value, a key of Kafka Streams (docs/configuration.md); repeatable")
       ->allow_extra_args(false);
   app.add_option("--config-file", line.config_file, "a .properties file of such keys; --config goes over it");
+  app.add_option("--metrics-file", line.metrics_file,
+                 "write metrics there every second, as Prometheus' text (docs/metrics.md)");
   app.add_flag("--describe", line.describe, "print the topology as Kafka Streams does, and exit");
   app.add_flag("--until-end-of-input", line.until_end_of_input, "process what is there, commit, exit");
   for (const ProgramArgument& a : options.arguments) {

@@ -2,8 +2,9 @@
 //
 //   int main(int argc, char** argv) { return millrace::run("word-count", word_count, argc, argv); }
 //
-// gives it --data-dir, --config key=value (repeatable), --config-file, --describe, --until-end-of-input, --help. Ctrl-C
-// and SIGTERM finish the records in hand, commit and exit 0. Exit codes: 0 done, 1 it failed, 2 wrong usage.
+// gives it --data-dir, --config key=value (repeatable), --config-file, --metrics-file, --describe,
+// --until-end-of-input, --help. Ctrl-C and SIGTERM finish the records in hand, commit and exit 0. Exit codes: 0 done, 1
+// it failed, 2 wrong usage.
 #pragma once
 #include <concepts>
 #include <map>

@@ -10,6 +10,7 @@ void CommittedBatches::reset(Offset at) {
   aborted_.clear();
   aborting_.clear();
   end_ = at;
+  records_passed_ = records_added_;
 }
 
 void CommittedBatches::add(FetchedBatches batches) {
@@ -20,6 +21,7 @@ void CommittedBatches::add(FetchedBatches batches) {
     if (size == 0 || size > bytes.size() - at) break;
     end_ = std::max(end_, from_big_endian<std::int64_t>(bytes.data() + at) +
                               from_big_endian<std::int32_t>(bytes.data() + at + 23) + 1);
+    records_added_ += from_big_endian<std::int32_t>(bytes.data() + at + 57);
     at += size;
   }
   if (at) waiting_.push_back(std::move(batches));
@@ -62,6 +64,7 @@ Result<bool> CommittedBatches::next(Offset& passed) {
       return Error(ErrorCode::corrupt_message,
                    "the batch at offset " + std::to_string(batch.base_offset()) + " does not match its CRC");
     at_ += size;
+    records_passed_ += batch.count();
     if (batch.last_offset() < passed) continue;
     if (is_left_out(batch)) {
       passed = batch.last_offset() + 1;

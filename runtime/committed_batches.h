@@ -22,6 +22,9 @@ class CommittedBatches {
   // The offset after the last whole batch added.
   Offset end() const { return end_; }
   void reset(Offset at);
+  // Records in whole batches that were added, and that next() has not come to yet.
+  std::int64_t records_added() const { return records_added_; }
+  std::int64_t records_waiting() const { return records_added_ - records_passed_; }
 
  private:
   bool is_left_out(const RecordBatchView& batch);
@@ -32,6 +35,7 @@ class CommittedBatches {
   std::vector<FetchedBatches::Aborted> aborted_;  // by first offset
   std::set<ProducerId> aborting_;
   Offset end_ = 0;
+  std::int64_t records_added_ = 0, records_passed_ = 0;
 };
 
 }  // namespace millrace

@@ -51,6 +51,7 @@ void Committer::commit_soon() {
 }
 
 void Committer::begin() {
+  begun_ns_.store(env_.clock().monotonic_ns());
   if (members_.empty()) return io_.post([this] { decide(); });
   for (Member& m : members_) m.runner->request_cut();
 }
@@ -121,6 +122,7 @@ void Committer::purge(const OffsetsToCommit& offsets) {
 void Committer::finish(const Result<bool>& result) {
   if (result) {
     commits_ += *result;
+    if (*result && settings_.metrics) settings_.metrics->committed(env_.clock().monotonic_ns() - begun_ns_.load());
     for (Member& m : members_) m.runner->release();
     checkpoint_if_due();
   }
@@ -172,13 +174,16 @@ void Committer::stop() {
 
 // ---------------------------------------------------------------- checkpoints
 
-void Committer::checkpoint_if_due() {
+std::size_t Committer::tail_bytes() {
   std::size_t bytes = 0;
-  {
-    std::lock_guard lock(checkpoint_mutex_);
-    for (Member& m : members_)
-      for (auto& tail : m.tails) bytes += tail.tail.bytes();
-  }
+  std::lock_guard lock(checkpoint_mutex_);
+  for (Member& m : members_)
+    for (auto& tail : m.tails) bytes += tail.tail.bytes();
+  return bytes;
+}
+
+void Committer::checkpoint_if_due() {
+  const std::size_t bytes = tail_bytes();
   const std::int64_t now = env_.clock().monotonic_ns();
   const bool due = now - checkpointed_at_ > settings_.checkpoint_interval.count() * 1'000'000;
   if (bytes == 0 || (bytes < settings_.tail_bytes_max && !due)) return;
@@ -195,6 +200,8 @@ void Committer::checkpoint_if_due() {
 }
 
 Result<> Committer::write_checkpoint(Member& m) {
+  const std::int64_t started_ns = env_.clock().monotonic_ns();
+  std::int64_t rows_written = 0;
   std::vector<TaskDatabase::Update> updates;
   std::vector<std::pair<std::size_t, std::int64_t>> reached;
   std::vector<std::pair<Member::StoreTail*, std::vector<Tail::Piece>>> taken;
@@ -208,11 +215,13 @@ Result<> Committer::write_checkpoint(Member& m) {
     MR_ASSIGN(CheckpointRows rows, rows_of(spec, pieces, tail->observed));
     rows.position.topic = tail->topic_id;
     rows.position.written = env_.clock().now();
+    rows_written += static_cast<std::int64_t>(rows.rows.size());
     updates.push_back({tail->row, std::move(rows)});
     reached.emplace_back(tail->store, pieces.back().last_sequence);
   }
   if (updates.empty()) return {};
   MR_TRY(m.database->write(updates));
+  if (settings_.metrics) settings_.metrics->checkpoint_written(rows_written, env_.clock().monotonic_ns() - started_ns);
   for (auto [store, sequence] : reached) m.runner->note_checkpoint(store, sequence);
   return {};
 }

@@ -23,6 +23,7 @@
 
 #include "millrace/base/env.h"
 #include "millrace/base/monitor.h"
+#include "millrace/runtime/streams_metrics.h"
 #include "millrace/runtime/task_runner.h"
 #include "millrace/statestore/rocksdb/task_database.h"
 
@@ -51,6 +52,7 @@ struct CommitterSettings {
   std::size_t tail_bytes_max = 64 << 20;
   Duration checkpoint_interval{10s};
   std::set<std::string> repartition_topics;
+  StreamsMetrics* metrics = nullptr;  // null: nothing is counted
 };
 
 class Committer {
@@ -74,6 +76,8 @@ class Committer {
   // From TaskRunner's on_cut.
   void on_cut();
   std::int64_t commits() const { return commits_.load(); }
+  // Committed changelog that no checkpoint has yet. Threads: any.
+  std::size_t tail_bytes();
 
  private:
   void begin();
@@ -104,6 +108,7 @@ class Committer {
   std::size_t waiting_for_ = 0;
   std::int64_t finished_ = 0;
   std::int64_t timer_ = 0;
+  std::atomic<std::int64_t> begun_ns_{0};  // the commit under way
   std::optional<Error> failure_;
   bool last_committed_ = false;
   std::atomic<std::int64_t> commits_{0};

@@ -49,6 +49,7 @@ void RecordCollector::send(int topic, PartitionId partition, Timestamp timestamp
   dirty_ = true;
   open->append(timestamp, key, value, headers);
   ++t.records;
+  t.last = timestamp;
   if (open->size() >= batch_bytes_max) close_batch(topic, partition);
 }
 
@@ -56,6 +57,7 @@ void RecordCollector::close_batch(int topic, PartitionId partition) {
   Topic& t = topics_[static_cast<std::size_t>(topic)];
   auto open = std::move(t.open[static_cast<std::size_t>(partition)]);
   if (!open || open->empty()) return;
+  t.bytes += static_cast<std::int64_t>(open->size());
   if (partition == t.sticky)
     t.sticky = (t.sticky + 1) % t.target.partitions;  // null keys: another partition with every batch
   if (holding_) {

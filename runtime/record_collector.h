@@ -64,6 +64,18 @@ class RecordCollector final : public TaskOutput {
   void forget_logged_bytes() { logged_bytes_ = 0; }
   // Partitions appended to since the last call.
   std::vector<TopicPartition> take_touched();
+  // What was sent to a topic so far, whatever becomes of it; bytes are those of closed batches. `last`: the timestamp
+  // of the last record.
+  struct Produced {
+    const std::string& topic;
+    std::int64_t records, bytes;
+    Timestamp last;
+  };
+  std::size_t topic_count() const { return topics_.size(); }
+  Produced produced(std::size_t topic) const {
+    const Topic& t = topics_[topic];
+    return {t.target.topic, t.records, t.bytes, t.last};
+  }
   // Whether anything was sent since the last call.
   bool take_dirty() { return std::exchange(dirty_, false); }
 
@@ -74,7 +86,8 @@ class RecordCollector final : public TaskOutput {
     std::vector<std::unique_ptr<RecordBatchBuilder>> open;  // by partition; null: none
     std::vector<bool> touched;
     bool keep = false;
-    std::int64_t records = 0;
+    std::int64_t records = 0, bytes = 0;
+    Timestamp last{-1};
     PartitionId sticky = 0;
   };
   struct Held {

@@ -35,9 +35,14 @@ bool RecordQueue::advance() {
       if (!*more) return false;
       leader_epoch_ = batches_.batch().leader_epoch();
       reader_.emplace(batches_.batch(), decompressed_);
+      input_counters_.records += batches_.batch().count();
+      input_counters_.bytes += static_cast<std::int64_t>(batches_.batch().bytes().size());
     }
     while (reader_->next(record)) {
-      if (record.offset < next_offset_) continue;
+      if (record.offset < next_offset_) {
+        --input_counters_.records;
+        continue;
+      }
       next_offset_ = record.offset + 1;
       if (take(record)) return live_ = true;
     }

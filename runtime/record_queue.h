@@ -22,6 +22,14 @@ enum class OnError { fail, skip };  // Kafka's LogAndFail and LogAndContinue
 struct TaskCounters {
   std::int64_t processed = 0;  // process-total
   std::int64_t dropped = 0;    // dropped-records-total
+  // How far records were behind stream time, in all, and at most since somebody took it.
+  std::int64_t lateness_ms = 0, largest_lateness_ms = 0;
+};
+
+// Counters of one input.
+struct InputCounters {
+  std::int64_t records = 0, bytes = 0;  // read: those of a batch when it is begun
+  std::int64_t processed = 0;
 };
 
 class RecordQueue {
@@ -38,6 +46,7 @@ class RecordQueue {
   // Takes the head away.
   void pop() {
     partition_time_ = std::max(partition_time_, head_.timestamp);
+    ++input_counters_.processed;
     live_ = false;
   }
   // The head. Valid until pop() and the next has_head().
@@ -45,6 +54,8 @@ class RecordQueue {
   const void* value() const { return head_value_; }
   const RecordContext& context() const { return head_; }
 
+  const InputCounters& input_counters() const { return input_counters_; }
+  const CommittedBatches& batches() const { return batches_; }
   const TopologyNode& source() const { return source_; }
   const TopicPartition& partition() const { return partition_; }
   // The next offset to fetch.
@@ -66,6 +77,7 @@ class RecordQueue {
   const TopicPartition partition_;
   const OnError on_error_;
   TaskCounters& counters_;
+  InputCounters input_counters_;
   CommittedBatches batches_;
   std::optional<RecordReader> reader_;
   Bytes decompressed_;

@@ -1,5 +1,7 @@
 #include "millrace/runtime/restorer.h"
 
+#include <algorithm>
+
 #include "millrace/base/log.h"
 #include "millrace/runtime/committed_batches.h"
 
@@ -18,21 +20,26 @@ Result<Offset> Restorer::start_of(const TopicPartition& changelog, const TopicDe
   if (!database) return log.log_start_offset;
   auto position = database->position(row_index);
   if (!position) return log.log_start_offset;
+  auto from_start = [&](RestoreReason reason, const char* why) {
+    result.reason = reason;
+    result.from_start = why;
+  };
   std::int64_t trusted_ms = default_delete_retention_ms;
   if (auto set = topic.configs.find("delete.retention.ms"); set != topic.configs.end())
     trusted_ms = std::stoll(set->second);
   const std::int64_t age_ms = env_.clock().now().ms - position->written.ms;
   if (position->topic != topic.id) {
-    result.from_start = "the changelog is another topic of the same name";
+    from_start(RestoreReason::topic_id, "the changelog is another topic of the same name");
   } else if (position->next_offset > log.high_watermark) {
-    result.from_start = "the position is beyond the changelog's end";
+    from_start(RestoreReason::beyond_end, "the position is beyond the changelog's end");
   } else if (position->next_offset < log.log_start_offset) {
-    result.from_start = "the position is below the changelog's start";
+    from_start(RestoreReason::below_start, "the position is below the changelog's start");
   } else if (position->leader_epoch > log.leader_epoch) {
-    result.from_start = "the position is of a leader epoch that the changelog does not have";
+    from_start(RestoreReason::leader_epoch, "the position is of a leader epoch that the changelog does not have");
   } else if (age_ms > trusted_ms - hour_ms) {
-    result.from_start = "the position is older than delete.retention.ms: tombstones may be gone";
+    from_start(RestoreReason::expired, "the position is older than delete.retention.ms: tombstones may be gone");
   } else {
+    result.reason = RestoreReason::checkpoint;
     return position->next_offset;
   }
   log_warn("restoring a store from the start", {{"changelog", changelog.text()}, {"why", result.from_start}});
@@ -57,11 +64,13 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
                                    std::size_t row_index) {
   Restored result;
   if (store.changelog_topic.empty()) {
+    result.reason = RestoreReason::no_changelog;
     if (database && database->position(row_index)) MR_TRY(database->clear(row_index));
     return result;
   }
   const TopicPartition changelog{store.changelog_topic, task.id().partition};
   if (store.spec->in_memory) database = nullptr;
+  if (!database) result.reason = RestoreReason::in_memory;
   MR_ASSIGN(TopicDescription topic, admin_.describe_topic(changelog.topic));
   MR_ASSIGN(Offset at, start_of(changelog, topic, database, row_index, result));
   const Isolation isolation = exactly_once_ ? Isolation::read_committed : Isolation::read_uncommitted;
@@ -71,6 +80,7 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
   std::vector<Tail::Piece> pieces;
   std::size_t bytes = 0;
   Offset passed = at;
+  std::int64_t reported = 0;
   auto write = [&]() -> Result<> {
     MR_ASSIGN(CheckpointRows rows, rows_of(*store.spec, pieces, result.observed));
     rows.position = {topic.id, 0, passed, env_.clock().now()};
@@ -94,6 +104,8 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
       bytes += batch.bytes().size();
       pieces.push_back({std::make_shared<Bytes>(batch.bytes()), 0, passed});
     }
+    progress_(result.records - reported, std::max<Offset>(end - batches.end(), 0));
+    reported = result.records;
     if (database && bytes > tail_bytes_max) MR_TRY(write());
   }
   MR_TRY(apply(store, pieces));

@@ -3,6 +3,8 @@
 //
 // The reasons for starting from the beginning are counted and logged, each by name: a crash is not among them.
 #pragma once
+#include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -15,8 +17,22 @@
 
 namespace millrace {
 
+// Why a store was restored, and from where: the tag `reason` of restores-total (runtime/metric_names.h).
+enum class RestoreReason : std::uint8_t {
+  checkpoint,  // it went on from there; all after it, but the three next, mean that the checkpoint was of no use
+  fresh,
+  in_memory,
+  no_changelog,
+  topic_id,
+  beyond_end,
+  below_start,
+  leader_epoch,
+  expired,
+};
+
 // What restoring a store gave.
 struct Restored {
+  RestoreReason reason = RestoreReason::fresh;
   std::int64_t records = 0;  // read from the changelog
   std::string from_start;    // why all of it was read; empty: it went on from the checkpoint, or the store was new
   Tail tail;                 // what the checkpoint does not have yet
@@ -28,6 +44,10 @@ class Restorer {
   // All arguments outlive the restorer. `database` may be null.
   Restorer(Env& env, Consumer& consumer, Admin& admin, bool exactly_once)
       : env_(env), consumer_(consumer), admin_(admin), exactly_once_(exactly_once) {}
+  // Told after every fetch how many records came, and how many offsets are left. Set before restore().
+  void on_progress(std::function<void(std::int64_t records, std::int64_t remaining)> progress) {
+    progress_ = std::move(progress);
+  }
   // Restores one store of `task`; `row_index`: its number in `database`, if it has one. Errors: the log's, the disk's,
   // CORRUPT_MESSAGE.
   Result<Restored> restore(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index);
@@ -40,6 +60,7 @@ class Restorer {
   Consumer& consumer_;
   Admin& admin_;
   const bool exactly_once_;
+  std::function<void(std::int64_t, std::int64_t)> progress_ = [](std::int64_t, std::int64_t) {};
 };
 
 }  // namespace millrace

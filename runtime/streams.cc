@@ -15,6 +15,7 @@
 #include "millrace/runtime/restorer.h"
 #include "millrace/runtime/state_directory.h"
 #include "millrace/runtime/streams_config.h"
+#include "millrace/runtime/streams_metrics.h"
 #include "millrace/runtime/topic_setup.h"
 
 namespace millrace {
@@ -36,6 +37,12 @@ std::string_view name_of(StreamsState state) {
 }
 
 namespace {
+// Kafka's KafkaStreams.State, of which REBALANCING and PENDING_ERROR are not ours.
+int kafka_number(StreamsState state) {
+  static constexpr int numbers[] = {0, 2, 3, 4, 6};
+  return numbers[static_cast<std::size_t>(state)];
+}
+
 constexpr std::size_t share_of_database_memory = 4;  // a quarter of state.memory.bytes
 constexpr int io_threads = 8;                        // they wait for the disk
 
@@ -52,7 +59,13 @@ struct Streams::Content {
         env(e),
         log(l),
         config(streams_config(with_name(o.config, name))),
-        application_id(config.string("application.id")) {}
+        application_id(config.string("application.id")),
+        metrics(application_id, recording_level(config), e.clock()) {
+    metrics.watch_state([this] {
+      MonitorLock lock(monitor);
+      return std::pair(kafka_number(state), std::string(name_of(state)));
+    });
+  }
 
   const StreamsOptions options;
   Topology topology;
@@ -60,6 +73,7 @@ struct Streams::Content {
   LogClient& log;
   const Config config;
   const std::string application_id;
+  StreamsMetrics metrics;
 
   std::unique_ptr<Executor> workers, io;
   std::unique_ptr<Scheduler> scheduler;
@@ -90,6 +104,7 @@ struct Streams::Content {
   Result<> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names);
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   Result<> watch_inputs();
+  Offset visible_end(const TopicPartition& partition);
   void fail(const std::string& why);
   std::optional<Error> failed() const {
     MonitorLock lock(monitor);
@@ -151,6 +166,7 @@ Result<> Streams::start() {
   Content& c = *content_;
   MR_TRY(c.open_log());
   c.workers = c.env.make_executor(static_cast<int>(c.config.integer("num.stream.threads")), "tasks");
+  c.metrics.set_workers(c.workers->concurrency());
   c.io = c.env.make_io_executor(io_threads, "commit");
   c.scheduler = std::make_unique<Scheduler>(*c.workers);
   c.environment.clock = &c.env.clock();
@@ -174,8 +190,10 @@ Result<> Streams::start() {
   settings.exactly_once = c.environment.exactly_once;
   settings.repartition_topics = c.topics.repartition_topics;
   settings.checkpoint_interval = c.config.duration("state.checkpoint.interval.ms");
+  settings.metrics = &c.metrics;
   c.committer = std::make_unique<Committer>(c.env, *c.io, *c.producer, *c.consumer, c.log.admin(), settings, c.members,
                                             [&c](const std::string& why) { c.fail(why); });
+  c.metrics.watch_tail([&c] { return static_cast<double>(c.committer->tail_bytes()); });
   {
     MonitorLock lock(c.monitor);
     c.state = StreamsState::running;
@@ -196,6 +214,7 @@ Result<> Streams::Content::open_tasks() {
   for (int s = 0; s < topology.sub_topology_count; ++s)
     for (PartitionId p = 0; p < topics.task_counts[static_cast<std::size_t>(s)]; ++p) ids.push_back({s, p});
   TaskSettings settings = task_settings(config);
+  if (metrics.is_debug()) settings.store_clock = &env.clock();
   const std::size_t tasks = std::max<std::size_t>(ids.size(), 1);
   const std::size_t record_caches = settings.cache_max_bytes;
   settings.cache_max_bytes /= tasks;
@@ -251,8 +270,12 @@ Result<> Streams::Content::open_task(TaskId id, const OffsetsToCommit& committed
   } catch (const std::exception& e) {
     return Error(ErrorCode::unknown_server_error, "task " + id.text() + ": " + e.what());
   }
+  runner->set_metrics(std::make_unique<TaskMetrics>(metrics, runner->task(), runner->output(), topology, database,
+                                                    names, [this](const TopicPartition& p) { return visible_end(p); }));
   MR_TRY(restore(*runner, database, names));
   MR_TRY(seek(*runner, committed));
+  runner->metrics()->publish_positions();
+  metrics.tasks_created(1);
   runners.push_back(std::move(runner));
   return {};
 }
@@ -260,6 +283,7 @@ Result<> Streams::Content::open_task(TaskId id, const OffsetsToCommit& committed
 Result<> Streams::Content::restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names) {
   Member member{&runner, database, {}};
   Restorer restorer(env, *consumer, log.admin(), environment.exactly_once);
+  restorer.on_progress([&](std::int64_t n, std::int64_t remaining) { runner.metrics()->restoring(n, remaining); });
   for (std::size_t i = 0; i < runner.task().stores().size(); ++i) {
     const Task::Store& store = runner.task().stores()[i];
     auto row = std::find(names.begin(), names.end(), store.spec->name);
@@ -267,9 +291,12 @@ Result<> Streams::Content::restore(TaskRunner& runner, TaskDatabase* database, c
     Member::StoreTail tail;
     tail.store = i;
     tail.row = static_cast<std::size_t>(row - names.begin());
+    const std::int64_t started_ns = env.clock().monotonic_ns();
     auto restored = restorer.restore(runner.task(), store, on_disk ? database : nullptr, tail.row);
     if (!restored)
       return std::move(restored).error().in("task " + runner.task().id().text() + ", store " + store.spec->name);
+    metrics.restored(static_cast<std::size_t>(restored->reason));
+    runner.metrics()->restored(i, env.clock().monotonic_ns() - started_ns);
     if (!on_disk || !store.changelog) continue;
     tail.topic = runner.output().topic(store.changelog_topic);
     runner.output().keep(tail.topic);
@@ -307,6 +334,13 @@ Result<> Streams::Content::seek(TaskRunner& runner, const OffsetsToCommit& commi
   }
   runner.task().set_stream_time(stream_time);
   return {};
+}
+
+// Up to where a task may read, for its lag.
+Offset Streams::Content::visible_end(const TopicPartition& partition) {
+  const bool committed = environment.exactly_once && !topics.repartition_topics.contains(partition.topic);
+  auto end = consumer->end_offset(partition, committed ? Isolation::read_committed : Isolation::read_uncommitted);
+  return end ? *end : -1;
 }
 
 Result<> Streams::Content::watch_inputs() {
@@ -385,6 +419,7 @@ Result<> Streams::close(Duration timeout) {
     if (auto aborted = c.producer->abort_transaction(); !aborted)
       log_warn("abort on close", {{"why", aborted.error().text()}});
   for (auto& r : c.runners) r->task().close();
+  c.metrics.tasks_closed(static_cast<std::int64_t>(c.runners.size()));
   MonitorLock lock(c.monitor);
   c.state = StreamsState::not_running;
   if (problem) return *problem;
@@ -403,6 +438,11 @@ std::int64_t Streams::processed() const {
   return n;
 }
 std::int64_t Streams::commits() const { return content_->committer ? content_->committer->commits() : 0; }
+std::vector<MetricValue> Streams::metrics() const {
+  std::vector<MetricValue> all = content_->metrics.read();
+  for (MetricValue& m : content_->log.metrics()) all.push_back(std::move(m));
+  return all;
+}
 const Topology& Streams::topology() const { return content_->topology; }
 
 Result<> Streams::query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor,

@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "millrace/base/config.h"
 #include "millrace/base/env.h"
@@ -19,6 +20,8 @@ namespace millrace {
 // Kafka Streams' states, without those of a rebalance.
 enum class StreamsState { created, running, pending_shutdown, not_running, error };
 std::string_view name_of(StreamsState state);
+
+struct MetricValue;
 
 struct StreamsOptions {
   ConfigValues config;    // Kafka Streams' keys; application.id is set from the name if it is not among them
@@ -53,6 +56,9 @@ class Streams {
   std::int64_t processed() const;
   std::int64_t commits() const;
   const Topology& topology() const;
+  // Every metric as it stands now, those of the log client included; docs/metrics.md says what they mean. From the
+  // construction on, also while start() restores. Show them with prometheus_text (base/prometheus_text.h).
+  std::vector<MetricValue> metrics() const;
 
   // One value of a key-value store, as its task sees it now (uncommitted updates included, as in Kafka Streams). The
   // visitor is called with the value, or null, in the task's thread. `key`: serialised. Errors: INVALID_CONFIG (no such

@@ -133,6 +133,12 @@ std::vector<ConfigKey> state_and_task_keys() {
        .initial = "86400000",
        .valid = at_least(0),
        .doc = "Added to a window store's retention for its changelog's `retention.ms`."},
+      {.name = "metrics.recording.level",
+       .type = ConfigType::string,
+       .initial = "INFO",
+       .valid = one_of({"INFO", "DEBUG"}),
+       .doc = "Which metrics there are (`docs/metrics.md`). DEBUG also times some of the calls of stores.",
+       .kafka = "Kafka also has TRACE"},
       {.name = "flush",
        .type = ConfigType::string,
        .initial = "group",
@@ -164,6 +170,10 @@ TaskSettings task_settings(const Config& config) {
   settings.on_processing_error = on_error(config.string("processing.exception.handler"));
   settings.cache_max_bytes = static_cast<std::size_t>(config.integer("statestore.cache.max.bytes"));
   return settings;
+}
+
+RecordingLevel recording_level(const Config& config) {
+  return config.string("metrics.recording.level") == "DEBUG" ? RecordingLevel::debug : RecordingLevel::info;
 }
 
 bool is_exactly_once(const Config& config) { return config.string("processing.guarantee") == "exactly_once_v2"; }

@@ -2,6 +2,7 @@
 // why not.
 #pragma once
 #include "millrace/base/config.h"
+#include "millrace/base/metric_table.h"
 #include "millrace/runtime/task.h"
 
 namespace millrace {
@@ -16,5 +17,6 @@ bool is_exactly_once(const Config& config);
 TopologyConfig topology_config(const Config& config);
 // commit.interval.ms, whose default depends on the guarantee.
 Duration commit_interval(const Config& config);
+RecordingLevel recording_level(const Config& config);
 
 }  // namespace millrace

@@ -73,6 +73,7 @@ void Task::add_store(const StoreSpec& spec, Checkpoint* checkpoint) {
   environment.checkpoint = spec.in_memory ? nullptr : checkpoint;
   environment.changelog_topic = s.changelog_topic;
   environment.max_message_bytes = settings_.max_message_bytes;
+  environment.clock = settings_.store_clock;
   if (spec.kind == StoreSpec::Kind::key_value) {
     auto store = std::make_unique<TaskKeyValueStore>(spec, environment);
     s.core = &store->task_store();
@@ -141,7 +142,9 @@ bool Task::process_one() {
   RecordQueue* queue = group_.next();
   if (!queue) return false;
   const RecordContext& context = queue->context();
-  group_.set_stream_time(std::max(group_.stream_time(), context.timestamp));
+  const Timestamp stream_time = std::max(group_.stream_time(), context.timestamp);
+  group_.set_stream_time(stream_time);
+  if (stream_time != context.timestamp) note_lateness(stream_time - context.timestamp);
   Operator* source = only_source_ ? only_source_ : source_of_[queue];
   try {
     source->process({queue->key(), queue->value(), nullptr, context.timestamp, context.headers, &context});
@@ -158,6 +161,11 @@ bool Task::process_one() {
   ++counters_.processed;
   group_.taken(queue);
   return true;
+}
+
+void Task::note_lateness(Duration lateness) {
+  counters_.lateness_ms += lateness.count();
+  counters_.largest_lateness_ms = std::max<std::int64_t>(counters_.largest_lateness_ms, lateness.count());
 }
 
 void Task::flush_caches() {

@@ -26,6 +26,7 @@ struct TaskSettings {
   OnError on_processing_error = OnError::fail;
   std::size_t cache_max_bytes = 10 << 20;  // this task's share of statestore.cache.max.bytes
   std::size_t max_message_bytes = 1 << 20;
+  Clock* store_clock = nullptr;  // times some calls of stores, for metrics; null: none
 };
 
 // Global stores by name; shared by all tasks.
@@ -57,6 +58,9 @@ class Task final : private OperatorContext {
   const std::vector<Store>& stores() const { return stores_; }
   StateStore* store(std::string_view name);
   const TaskCounters& counters() const { return counters_; }
+  // The largest since the last call.
+  std::int64_t take_largest_lateness_ms() { return std::exchange(counters_.largest_lateness_ms, 0); }
+  std::size_t record_cache_bytes() const { return record_cache_.bytes; }
   Timestamp stream_time() const override { return group_.stream_time(); }
   void set_stream_time(Timestamp t) { group_.set_stream_time(t); }
 
@@ -70,13 +74,15 @@ class Task final : private OperatorContext {
   // Where each input stands, with Kafka Streams' metadata.
   OffsetsToCommit offsets() const;
   void close();
+  // `topic` of `node` as it is called in the log.
+  std::string topic_name(const TopologyNode& node, const std::string& topic) const;
 
  private:
   KeyValueStore* key_value_store(std::string_view name) override;
   WindowStore* window_store(std::string_view name) override;
   void record_dropped(const RecordRef& record, std::string_view why) override;
-  std::string topic_name(const TopologyNode& node, const std::string& topic) const;
   void add_store(const StoreSpec& spec, Checkpoint* checkpoint);
+  void note_lateness(Duration lateness);
   void add_operators(const std::vector<int>& nodes);
 
   const TaskId id_;

@@ -80,11 +80,16 @@ bool TaskRunner::fetch(std::size_t index) {
   request.isolation = environment_.exactly_once ? Isolation::read_committed : Isolation::read_uncommitted;
   if (environment_.embedded && environment_.repartition_topics.contains(queue.partition().topic))
     request.own_producer_id = environment_.producer->producer_id();
+  const std::int64_t started_ns = metrics_ ? environment_.clock->monotonic_ns() : 0;
   auto fetched = environment_.consumer->fetch(request);
   if (!fetched) throw StreamsError(queue.partition().text() + ": " + fetched.error().text());
-  if (fetched->bytes->empty()) return false;
+  const bool any = !fetched->bytes->empty();
+  const std::int64_t added_before = queue.batches().records_added();
+  if (any) queue.add(*std::move(fetched));
+  if (metrics_)
+    metrics_->fetched(queue.batches().records_added() - added_before, started_ns, environment_.clock->monotonic_ns());
+  if (!any) return false;
   arrived_[index].store(true);  // there may be more behind
-  queue.add(*std::move(fetched));
   task_->offer(&queue);
   return true;
 }
@@ -109,8 +114,10 @@ bool TaskRunner::has_dry_input() {
 }
 
 void TaskRunner::make_cut() {
+  const std::int64_t started_ns = metrics_ ? environment_.clock->monotonic_ns() : 0;
   task_->flush_caches();
   output_->append_all();
+  if (metrics_) metrics_->cut(started_ns, environment_.clock->monotonic_ns());
   cut_.offsets = task_->offsets();
   cut_.logged = output_->take_logged();
   cut_.touched = output_->take_touched();
@@ -126,13 +133,16 @@ void TaskRunner::make_cut() {
 bool TaskRunner::slice() {
   std::shared_lock globals(*environment_.global_lock);
   run_jobs();
-  if (release_requested_.exchange(false)) output_->release();
+  if (release_requested_.exchange(false)) {
+    output_->release();
+    if (metrics_ && cut_.dirty) metrics_->committed();
+  }
   if (cut_requested_.load()) {
     if (output_->is_holding()) return false;  // the last transaction is not decided yet: release() wakes us
     make_cut();
   }
   if (output_->held_bytes() > held_bytes_max) return false;
-  const std::int64_t until = environment_.clock->monotonic_ns() + slice_ns;
+  const std::int64_t started_ns = environment_.clock->monotonic_ns(), until = started_ns + slice_ns;
   bool more = true;
   while (more) {
     if (!fetch_input()) {
@@ -149,6 +159,7 @@ bool TaskRunner::slice() {
   processed_.store(task_->counters().processed, std::memory_order_relaxed);
   if (output_->logged_bytes() > environment_.tail_bytes_max / 4) environment_.on_full_tail();
   const std::int64_t now = environment_.clock->monotonic_ns();
+  if (metrics_) metrics_->slice_ended(started_ns, now, output_->held_bytes());
   if (now - trimmed_at_ > trim_interval_ns) {
     trimmed_at_ = now;
     for (const Task::Store& s : task_->stores()) s.core->trim(environment_.value_cache_bytes);

@@ -15,6 +15,7 @@
 #include "millrace/runtime/record_collector.h"
 #include "millrace/runtime/scheduler.h"
 #include "millrace/runtime/task.h"
+#include "millrace/runtime/task_metrics.h"
 
 namespace millrace {
 
@@ -44,6 +45,9 @@ class TaskRunner final : public Runnable {
       : output_(std::move(output)), depth_(depth), environment_(environment) {}
   // Second half of construction: the task needs the output first.
   void set_task(std::unique_ptr<Task> task);
+  // What it publishes to; null: nothing.
+  void set_metrics(std::unique_ptr<TaskMetrics> metrics) { metrics_ = std::move(metrics); }
+  TaskMetrics* metrics() { return metrics_.get(); }
   Task& task() { return *task_; }
   RecordCollector& output() { return *output_; }
   int depth() const override { return depth_; }
@@ -85,6 +89,7 @@ class TaskRunner final : public Runnable {
   const int depth_;
   RunnerEnvironment& environment_;
   std::unique_ptr<Task> task_;
+  std::unique_ptr<TaskMetrics> metrics_;
   std::unique_ptr<std::atomic<bool>[]> arrived_;  // by input
   std::atomic<bool> cut_requested_{false};
   std::atomic<bool> release_requested_{false};

@@ -34,15 +34,21 @@ std::unique_ptr<KeyValueIterator> TaskKeyValueStore::range(std::optional<BytesVi
   if (from) low = Bytes(*from);
   if (to) high = Bytes(*to);
   if (high) below = Bytes(*high + '\0');  // the smallest key above the last one wanted
-  return scan(
-      store_, low, below, [low, high](BytesView key) { return (!low || key >= *low) && (!high || key <= *high); },
-      order);
+  StoreCounters& c = store_.counters();
+  return c.count<1>(from || to ? c.ranges : c.alls, [&] {
+    return scan(
+        store_, low, below, [low, high](BytesView key) { return (!low || key >= *low) && (!high || key <= *high); },
+        order);
+  });
 }
 
 std::unique_ptr<KeyValueIterator> TaskKeyValueStore::prefix_scan(BytesView prefix) {
   Bytes wanted(prefix);
-  return scan(
-      store_, wanted, std::nullopt, [wanted](BytesView key) { return key.starts_with(wanted); }, Order::ascending);
+  StoreCounters& c = store_.counters();
+  return c.count<1>(c.prefix_scans, [&] {
+    return scan(
+        store_, wanted, std::nullopt, [wanted](BytesView key) { return key.starts_with(wanted); }, Order::ascending);
+  });
 }
 
 }  // namespace millrace

@@ -13,9 +13,13 @@ class TaskKeyValueStore final : public KeyValueStore {
   bool caches() const override { return store_.caches(); }
   void set_flush_listener(FlushListener listener) override { store_.set_flush_listener(listener); }
   void send_old_values() override { store_.send_old_values(); }
-  ValueAndTimestamp get(BytesView key) override { return store_.get(key); }
+  ValueAndTimestamp get(BytesView key) override {
+    StoreCounters& c = store_.counters();
+    return c.count<calls_between_timed>(c.gets, [&] { return store_.get(key); });
+  }
   ValueAndTimestamp put(BytesView key, const void* value, Timestamp timestamp, const RecordContext& context) override {
-    return store_.put(key, value, timestamp, context);
+    StoreCounters& c = store_.counters();
+    return c.count<calls_between_timed>(c.puts, [&] { return store_.put(key, value, timestamp, context); });
   }
   std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to,
                                           Order order) override;

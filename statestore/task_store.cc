@@ -33,6 +33,7 @@ std::string printable(BytesView key) {
 TaskStore::TaskStore(const StoreSpec& spec, const StoreEnvironment& environment)
     : spec_(spec), environment_(environment), old_(spec.value.table->type) {
   table_ = std::make_unique<EntryTable>(spec.value.table->type, false);
+  counters_.clock = environment.clock;
 }
 TaskStore::~TaskStore() = default;
 
@@ -88,6 +89,7 @@ ValueAndTimestamp TaskStore::get(BytesView table_key) {
     if (!e->in_cache && !is_live(start_in_table_key(table_key))) return {};
   } else if (caches()) {
     if (e->in_cache) {
+      ++counters_.cache_hits;
       e->used = ++environment_.record_cache->tick;
     } else if (e->has_value) {
       e->topic = {};
@@ -227,7 +229,7 @@ void TaskStore::evict_over_budget() {
 }
 
 void TaskStore::flush() {
-  if (caches()) flush_with(nullptr);
+  if (caches()) counters_.count<1>(counters_.flushes, [&] { flush_with(nullptr); });
 }
 
 void TaskStore::flush_with(Entry* evicted) {

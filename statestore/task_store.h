@@ -16,6 +16,7 @@
 #include "millrace/statestore/entry_table.h"
 #include "millrace/statestore/record_cache.h"
 #include "millrace/statestore/state_store.h"
+#include "millrace/statestore/store_counters.h"
 
 namespace millrace {
 
@@ -26,6 +27,7 @@ struct StoreEnvironment {
   Checkpoint* checkpoint = nullptr;         // null: all of the store is in memory
   std::string changelog_topic;              // for serdes that ask, and for messages
   std::size_t max_message_bytes = 1 << 20;  // a larger record cannot be logged
+  Clock* clock = nullptr;                   // null: no call is timed
 };
 
 // Thrown by a store that cannot go on: an aggregate that outgrew the message limit, bytes that no longer deserialise, a
@@ -61,6 +63,9 @@ class TaskStore {
   // within one.
   void trim(std::size_t bytes);
   std::size_t memory_bytes() const;
+  // Entries in memory, those that stand for deleted keys included.
+  std::size_t entry_count() const { return table_->size(); }
+  StoreCounters& counters() { return counters_; }
 
   // Live rows of a key range in order of `Kafka's` store keys, both caches and the checkpoint merged; see the stores.
   struct Row {
@@ -103,6 +108,7 @@ class TaskStore {
   const StoreSpec spec_;
   const StoreEnvironment environment_;
   FlushListener listener_;
+  StoreCounters counters_;
   bool send_old_ = false;
   std::unique_ptr<EntryTable> table_;
   Entry* last_ = nullptr;      // what get() found: put() of the same key needs no look-up

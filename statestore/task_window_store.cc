@@ -28,12 +28,15 @@ BytesView TaskWindowStore::table_key(BytesView key, Timestamp window_start) {
 }
 
 ValueAndTimestamp TaskWindowStore::fetch(BytesView key, Timestamp window_start) {
-  return store_.get(table_key(key, window_start));
+  StoreCounters& c = store_.counters();
+  return c.count<calls_between_timed>(c.fetches, [&] { return store_.get(table_key(key, window_start)); });
 }
 
 ValueAndTimestamp TaskWindowStore::put(BytesView key, const void* value, Timestamp window_start, Timestamp timestamp,
                                        const RecordContext& context) {
-  return store_.put(table_key(key, window_start), value, timestamp, context);
+  StoreCounters& c = store_.counters();
+  return c.count<calls_between_timed>(
+      c.puts, [&] { return store_.put(table_key(key, window_start), value, timestamp, context); });
 }
 
 std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch(BytesView key, Timestamp from, Timestamp to, Order order) {
@@ -80,7 +83,10 @@ std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch_range(std::optional<
   shape.wanted = [&store, in_range](BytesView table_key) {
     return in_range(table_key) && store.is_live(start_in_table_key(table_key));
   };
-  return std::make_unique<Rows>(RowScan(store_, store_.overlay(in_range), std::move(base), std::move(shape), order));
+  StoreCounters& c = store_.counters();
+  return c.count<1>(c.fetches, [&] {
+    return std::make_unique<Rows>(RowScan(store_, store_.overlay(in_range), std::move(base), std::move(shape), order));
+  });
 }
 
 }  // namespace millrace

@@ -19,7 +19,9 @@ Result<> Flusher::sync(const std::vector<std::shared_ptr<PartitionLog>>& partiti
     auto round = std::move(waiting_);
     waiting_.clear();
     lock.unlock();
+    const std::int64_t started_ns = logs_.metrics().now_ns();
     auto result = sync_round(round);
+    result ? logs_.metrics().synced(logs_.metrics().now_ns() - started_ns) : logs_.metrics().sync_failed();
     if (!result) logs_.fence(result.error());
     lock.lock();
     running_ = false;

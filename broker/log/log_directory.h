@@ -18,6 +18,7 @@
 #include "millrace/base/env.h"
 #include "millrace/base/result.h"
 #include "millrace/base/types.h"
+#include "millrace/broker/log/log_metrics.h"
 #include "millrace/broker/log/synced_offsets.h"
 
 namespace millrace::broker {
@@ -53,6 +54,8 @@ class LogDirectory {
   // Up to where partitions were synced.
   SyncedOffsets& synced_offsets() { return *synced_offsets_; }
 
+  LogMetrics& metrics() { return metrics_; }
+
   // Kafka's checkpoint files: one offset a partition. A missing file is an empty map.
   using Offsets = std::map<TopicPartition, Offset>;
   Result<Offsets> read_offsets(const std::string& file);
@@ -63,13 +66,14 @@ class LogDirectory {
 
  private:
   LogDirectory(Env& env, std::string path, FlushMode flush, Report report)
-      : env_(env), path_(std::move(path)), flush_(flush), report_(std::move(report)) {}
+      : env_(env), path_(std::move(path)), flush_(flush), report_(std::move(report)), metrics_(env.clock()) {}
   Result<> check_format();
 
   Env& env_;
   std::string path_;
   FlushMode flush_;
   Report report_;
+  LogMetrics metrics_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<SyncedOffsets> synced_offsets_;
   std::atomic<bool> fenced_{false};

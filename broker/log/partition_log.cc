@@ -6,6 +6,14 @@
 
 namespace millrace::broker {
 
+PartitionLog::PartitionLog(LogDirectory& logs, Options options)
+    : logs_(logs),
+      options_(std::move(options)),
+      messages_in_(logs.metrics().now_ns()),
+      bytes_in_(logs.metrics().now_ns()),
+      producers_(""),
+      bytes_out_(logs.metrics().now_ns()) {}
+
 Result<std::shared_ptr<PartitionLog>> PartitionLog::open(LogDirectory& logs, Options options) {
   std::shared_ptr<PartitionLog> log(new PartitionLog(logs, std::move(options)));
   const auto& o = log->options_;
@@ -146,9 +154,14 @@ Result<AppendedBatch> PartitionLog::append_marker(ControlType type, ProducerId i
 // Under append_mutex_: the file first, then what readers see.
 Result<AppendedBatch> PartitionLog::write(const RecordBatchView& batch, std::optional<EndTransactionMarker> marker) {
   auto now = logs_.env().clock().now();
+  const std::int64_t started_ns = logs_.metrics().now_ns();
   if (segments_.back()->is_full_for(batch.bytes().size(), batch.last_offset(), now)) MR_TRY(roll_locked(log_end_));
   auto& segment = *segments_.back();
   MR_TRY(segment.write(batch.bytes()));
+  const std::int64_t ended_ns = logs_.metrics().now_ns();
+  logs_.metrics().appended(ended_ns - started_ns);
+  messages_in_.add(batch.count(), ended_ns);
+  bytes_in_.add(static_cast<std::int64_t>(batch.bytes().size()), ended_ns);
   std::lock_guard lock(mutex_);
   segment.publish(batch);
   epochs_.assign(epoch_, batch.base_offset());
@@ -264,6 +277,13 @@ void PartitionLog::synced(Offset end) {
     synced_ = end;
   }
   logs_.synced_offsets().note(options_.topic_id, options_.partition.partition, end);
+}
+
+PartitionLog::Extent PartitionLog::extent() const {
+  std::lock_guard lock(mutex_);
+  Extent extent{segments_.size(), 0};
+  for (const auto& segment : segments_) extent.bytes += segment->size();
+  return extent;
 }
 
 bool PartitionLog::has_unsynced() const {

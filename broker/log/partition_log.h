@@ -132,6 +132,16 @@ class PartitionLog {
   // Closes the active segment and starts another, if it has records.
   Result<> roll();
 
+  // What went in and out since the log was opened. Threads: any.
+  const MeterCell& messages_in() const { return messages_in_; }
+  const MeterCell& bytes_in() const { return bytes_in_; }
+  const MeterCell& bytes_out() const { return bytes_out_; }
+  struct Extent {
+    std::size_t segments = 0;
+    std::uint64_t bytes = 0;
+  };
+  Extent extent() const;
+
   // Runs `callback` in the appending thread after whatever may let a reader read more. One for each `owner`; empty
   // takes it away, and waits until none runs.
   void notify(const void* owner, std::function<void()> callback);
@@ -167,7 +177,7 @@ class PartitionLog {
   bool is_deleted() const { return deleted_.load(std::memory_order_acquire); }
 
  private:
-  PartitionLog(LogDirectory& logs, Options options) : logs_(logs), options_(std::move(options)), producers_("") {}
+  PartitionLog(LogDirectory& logs, Options options);
   struct Position {
     std::shared_ptr<Segment> segment;
     std::uint64_t position = 0;
@@ -196,6 +206,7 @@ class PartitionLog {
   std::atomic<bool> deleted_{false};
   std::mutex append_mutex_;
   LeaderEpoch epoch_ = 0;
+  MeterCell messages_in_, bytes_in_;  // written under append_mutex_
 
   mutable std::mutex mutex_;
   std::vector<std::shared_ptr<Segment>> segments_;  // by base offset; the last is active
@@ -206,7 +217,8 @@ class PartitionLog {
   Offset log_end_ = 0;
   Offset synced_ = 0;
   bool names_unsynced_ = true;
-  struct Hint {  // where a sequential reader goes on
+  MeterCell bytes_out_;  // written under mutex_
+  struct Hint {          // where a sequential reader goes on
     Offset offset = -1;
     const Segment* segment = nullptr;
     std::uint64_t position = 0;

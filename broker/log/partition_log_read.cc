@@ -113,6 +113,7 @@ Result<ReadBatches> PartitionLog::read(const ReadRequest& request) {
     offset = next = std::max(next, position.next_base);  // compaction left nothing here: the next segment
   }
   if (bytes && !bytes->empty()) {
+    bytes_out_.add(static_cast<std::int64_t>(bytes->size()), logs_.metrics().now_ns());
     hints_[next_hint_++ % hints_.size()] = {next, position.segment.get(), position.position + bytes->size()};
     if (request.up_to == ReadUpTo::last_stable_offset) {
       auto segments = segments_;

@@ -40,6 +40,7 @@ class EmbeddedClient : public LogClient {
   }
   Admin& admin() override { return *admin_; }
   bool is_embedded() const override { return true; }
+  std::vector<MetricValue> metrics() const override { return shared_->broker->metrics(); }
 
  private:
   std::unique_ptr<SharedBroker> shared_;

@@ -1,5 +1,6 @@
 #include "millrace/connectors/simulated/simulated_client.h"
 
+#include "millrace/base/metrics.h"
 #include "millrace/connectors/simulated/network.h"
 
 namespace millrace {
@@ -60,6 +61,7 @@ Result<std::unique_ptr<Consumer>> SimulatedClient::make_consumer(const ConsumerC
 }
 
 Admin& SimulatedClient::admin() { return parts_->admin; }
+std::vector<MetricValue> SimulatedClient::metrics() const { return parts_->behind.metrics(); }
 bool SimulatedClient::is_embedded() const { return parts_->behind.is_embedded(); }
 SimulatedNetworkCounts SimulatedClient::counts() const { return parts_->network->counts(); }
 

@@ -58,6 +58,7 @@ class SimulatedClient : public LogClient {
   Result<std::unique_ptr<Consumer>> make_consumer(const ConsumerConfig& config) override;
   Admin& admin() override;
   bool is_embedded() const override;
+  std::vector<MetricValue> metrics() const override;
   SimulatedNetworkCounts counts() const;
 
  private:

@@ -239,6 +239,12 @@ Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::st
   return std::unique_ptr<TaskDatabase>(new TaskDatabase(std::move(content)));
 }
 
+std::uint64_t TaskDatabase::property(std::size_t index, std::string_view name) const {
+  std::uint64_t value = 0;
+  content_->db->GetIntProperty(content_->rows[index]->family(), "rocksdb." + std::string(name), &value);
+  return value;
+}
+
 Result<> TaskDatabase::write(const std::vector<Update>& updates) {
   Content& c = *content_;
   rocksdb::WriteBatch batch;

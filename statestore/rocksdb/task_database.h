@@ -36,6 +36,9 @@ class TaskDatabase {
   // Where the store's rows stand; none if it was never written.
   std::optional<StorePosition> position(std::size_t index) const;
 
+  // RocksDB's integer property "rocksdb.<name>" of the store's column family; 0 if it has none. Threads: any.
+  std::uint64_t property(std::size_t index, std::string_view name) const;
+
   struct Update {
     std::size_t store;
     CheckpointRows rows;

@@ -2,6 +2,10 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
+#include "millrace/base/env.h"
+
 namespace millrace {
 namespace {
 
@@ -75,34 +79,40 @@ TEST(Histogram, quantiles_are_at_most_an_eighth_too_high) {
   EXPECT_EQ(HistogramSnapshot().quantile(0.5), 0);
 }
 
-TEST(PrometheusText, has_a_head_a_metric_and_a_line_a_set_of_tags) {
-  Metrics metrics;
-  Counter a = metrics.counter(processed);
-  a.add(3);
-  Counter b =
-      metrics.counter({.group = "stream-task-metrics", .name = "process-total", .tags = {{"task-id", "x\"\\"}}});
-  Gauge g = metrics.gauge({.group = "z", .name = "ratio"});
-  g.set(0.5);
-  EXPECT_EQ(metrics.prometheus_text(),
-            "# HELP millrace_stream_task_metrics_process_total Records.\n"
-            "# TYPE millrace_stream_task_metrics_process_total counter\n"
-            "millrace_stream_task_metrics_process_total{task_id=\"0_1\"} 3\n"
-            "millrace_stream_task_metrics_process_total{task_id=\"x\\\"\\\\\"} 0\n"
-            "# TYPE millrace_z_ratio gauge\n"
-            "millrace_z_ratio 0.5\n");
+// A clock that stands where it is put.
+class StandingClock final : public Clock {
+ public:
+  Timestamp now() override { return {now_ns / 1'000'000}; }
+  std::int64_t monotonic_ns() override { return now_ns; }
+  std::int64_t now_ns = 1'000'000'000'000;
+};
+
+TEST(Meter, shows_total_and_rate_as_two_metrics_and_the_total_outlives_its_owner) {
+  StandingClock clock;
+  Metrics metrics(&clock);
+  const MetricName total{.group = "g", .name = "process-total"}, rate{.group = "g", .name = "process-rate"};
+  {
+    Meter a = metrics.meter(&total, &rate), b = metrics.meter(&total, &rate);
+    a.add(30, clock.now_ns);
+    b.add(10, clock.now_ns);
+    clock.now_ns += 10'000'000'000;
+    EXPECT_EQ(metrics.value_of(total), 40);
+    EXPECT_DOUBLE_EQ(metrics.value_of(rate), 4);
+  }
+  EXPECT_EQ(metrics.value_of(total), 40);
+  EXPECT_EQ(metrics.value_of(rate), 0);
 }
 
-TEST(PrometheusText, a_histogram_is_cumulative) {
-  Metrics metrics;
-  Histogram h = metrics.histogram({.group = "g", .name = "h", .tags = {{"t", "1"}}});
-  for (int v : {1, 1, 9}) h.record(v);
-  EXPECT_EQ(metrics.prometheus_text(),
-            "# TYPE millrace_g_h histogram\n"
-            "millrace_g_h_bucket{t=\"1\",le=\"1\"} 2\n"
-            "millrace_g_h_bucket{t=\"1\",le=\"9\"} 3\n"
-            "millrace_g_h_bucket{t=\"1\",le=\"+Inf\"} 3\n"
-            "millrace_g_h_sum{t=\"1\"} 11\n"
-            "millrace_g_h_count{t=\"1\"} 3\n");
+TEST(RecentValues, shows_average_and_extremes_and_is_shared_by_all_who_ask_for_it) {
+  StandingClock clock;
+  Metrics metrics(&clock);
+  const MetricName average{.group = "g", .name = "latency-avg"}, largest{.group = "g", .name = "latency-max"};
+  RecentValues a = metrics.recent(&average, nullptr, &largest), b = metrics.recent(&average, nullptr, &largest);
+  EXPECT_TRUE(std::isnan(metrics.value_of(average)));
+  a.record(1, clock.now_ns);
+  b.record(5, clock.now_ns);
+  EXPECT_EQ(metrics.value_of(average), 3);
+  EXPECT_EQ(metrics.value_of(largest), 5);
 }
 
 }  // namespace
