@@ -150,6 +150,8 @@ class Env {
   // Whether everything happens in one order, drawn from a seed: then what libraries below would do by themselves
   // (RocksDB's compactions) must be asked for and waited for.
   virtual bool is_simulated() const { return false; }
+  // False only in the simulation, once the node was killed: what waits or tries again must give up.
+  virtual bool is_alive() const { return true; }
 };
 
 }  // namespace millrace

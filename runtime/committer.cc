@@ -1,5 +1,7 @@
 #include "millrace/runtime/committer.h"
 
+#include <algorithm>
+
 #include "millrace/base/log.h"
 #include "millrace/base/parallel.h"
 
@@ -7,7 +9,7 @@ namespace millrace {
 
 Committer::Committer(Env& env, Executor& io, Producer& producer, Consumer& consumer, Admin& admin,
                      CommitterSettings settings, std::vector<Member>& members,
-                     std::function<void(std::string)> on_failure)
+                     std::function<void(const Error&)> on_failure)
     : env_(env),
       io_(io),
       producer_(producer),
@@ -40,11 +42,12 @@ void Committer::commit_soon() {
   {
     MonitorLock lock(monitor_);
     if (stopped_) return;
-    if (running_) {
+    if (running_ || paused_) {
       wanted_ = true;
       return;
     }
     running_ = true;
+    ++begun_;
     waiting_for_ = members_.size();
   }
   begin();
@@ -64,14 +67,25 @@ void Committer::on_cut() {
   io_.post([this] { decide(); });
 }
 
-void Committer::decide() { finish(commit_cuts()); }
+void Committer::decide() {
+  const bool failed =
+      std::any_of(members_.begin(), members_.end(), [](const Member& m) { return m.runner->has_failed(); });
+  if (!failed) return finish(commit_cuts());
+  // Who hears of the task's failure decides what follows.
+  {
+    MonitorLock lock(monitor_);
+    running_ = false;
+    paused_ = true;
+    wanted_ = true;
+  }
+  monitor_.notify_all();
+}
 
 Result<bool> Committer::commit_cuts() {
   OffsetsToCommit offsets;
   std::vector<TopicPartition> touched;
   bool dirty = false;
   for (Member& m : members_) {
-    if (m.runner->has_failed()) return Error(ErrorCode::unknown_server_error, "a task has failed");
     TaskRunner::Cut& cut = m.runner->cut();
     if (!cut.dirty) continue;
     dirty = true;
@@ -126,44 +140,66 @@ void Committer::finish(const Result<bool>& result) {
     for (Member& m : members_) m.runner->release();
     checkpoint_if_due();
   }
-  std::string failure;
   bool again = false;
   {
     MonitorLock lock(monitor_);
     running_ = false;
-    ++finished_;
-    if (!result) {
-      failure_ = result.error();
-      stopped_ = true;
-      failure = result.error().text();
-    } else {
+    if (result) {
+      succeeded_ = begun_;
       last_committed_ = *result;
       again = std::exchange(wanted_, false);
       if (!again) schedule();
+    } else {
+      paused_ = true;  // until somebody knows what to do
+      wanted_ = true;
     }
-    monitor_.notify_all();
   }
-  if (!failure.empty()) return on_failure_("commit: " + failure);
+  monitor_.notify_all();
+  if (!result) return on_failure_(result.error());
   if (again) commit_soon();
 }
 
 Result<bool> Committer::commit_and_wait(std::optional<Duration> timeout) {
-  std::int64_t until = 0;
+  std::int64_t before = 0;
   {
     // The commit under way may have begun before what the caller wants committed: one that begins from now on must
-    // finish.
+    // succeed.
     MonitorLock lock(monitor_);
-    until = finished_ + (running_ ? 2 : 1);
+    before = begun_;
   }
   commit_soon();
   MonitorLock lock(monitor_);
-  const auto done = [&] { return finished_ >= until || failure_ || (stopped_ && !running_); };
+  const auto done = [&] { return succeeded_ > before || failure_ || (stopped_ && !running_); };
   if (!env_.wait(lock, done, timeout))
     return Error(ErrorCode::request_timed_out,
                  "the commit is not done" + (timeout ? " after " + std::to_string(timeout->count()) + " ms" : "") +
                      ": a task is still in a record, or the disk is slow");
   if (failure_) return *failure_;
   return last_committed_;
+}
+
+bool Committer::pause() {
+  MonitorLock lock(monitor_);
+  paused_ = true;
+  return env_.wait(lock, [&] { return !running_ && !checkpointing_; });
+}
+
+void Committer::resume() {
+  {
+    MonitorLock lock(monitor_);
+    paused_ = false;
+    if (!std::exchange(wanted_, false)) return schedule();
+  }
+  commit_soon();
+}
+
+void Committer::fail(const Error& error) {
+  {
+    MonitorLock lock(monitor_);
+    if (!failure_) failure_ = error;
+    stopped_ = true;
+  }
+  monitor_.notify_all();
 }
 
 void Committer::stop() {
@@ -195,7 +231,7 @@ void Committer::checkpoint_if_due() {
   io_.post([this] {
     auto written = write_checkpoints();
     end_checkpoint();
-    if (!written) on_failure_("checkpoint: " + written.error().text());
+    if (!written) on_failure_(std::move(written).error().in("checkpoint"));
   });
 }
 

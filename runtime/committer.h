@@ -59,7 +59,7 @@ class Committer {
  public:
   // `io`: an executor whose jobs may block, at least two at once. All arguments outlive the committer.
   Committer(Env& env, Executor& io, Producer& producer, Consumer& consumer, Admin& admin, CommitterSettings settings,
-            std::vector<Member>& members, std::function<void(std::string)> on_failure);
+            std::vector<Member>& members, std::function<void(const Error&)> on_failure);
 
   // Commits every interval from now on.
   void start();
@@ -71,6 +71,12 @@ class Committer {
   void commit_soon();
   // Writes checkpoints of all that is committed, and waits. After the last commit.
   Result<> checkpoint_and_wait();
+  // A commit that failed has paused the group and called `on_failure`: the caller either aborts, opens the tasks anew
+  // and resumes, or fails the group for good. pause() waits for the commit and the checkpoint under way, so that the
+  // members may change; false: the simulated node died.
+  bool pause();
+  void resume();
+  void fail(const Error& error);
   // No further commits; waits for the one under way.
   void stop();
   // From TaskRunner's on_cut.
@@ -99,14 +105,15 @@ class Committer {
   Admin& admin_;
   const CommitterSettings settings_;
   std::vector<Member>& members_;
-  const std::function<void(std::string)> on_failure_;
+  const std::function<void(const Error&)> on_failure_;
 
   Monitor monitor_;       // guards what follows, down to last_committed_
   bool running_ = false;  // a commit is under way
   bool wanted_ = false;   // another one was asked for meanwhile
   bool stopped_ = false;
   std::size_t waiting_for_ = 0;
-  std::int64_t finished_ = 0;
+  bool paused_ = false;
+  std::int64_t begun_ = 0, succeeded_ = 0;  // numbers of commits
   std::int64_t timer_ = 0;
   std::atomic<std::int64_t> begun_ns_{0};  // the commit under way
   std::optional<Error> failure_;

@@ -143,7 +143,7 @@ Specs store_metrics() {
 
 Specs other_metrics() {
   constexpr std::string_view consumer = "consumer-fetch-manager-metrics", task = "task-metrics",
-                             commit = "checkpoint-metrics", restore = "restore-metrics";
+                             commit = "checkpoint-metrics", restore = "restore-metrics", redo = "redo-metrics";
   constexpr std::string_view consumer_tags =
                                  "`client-id`, `topic`, `partition`; the largest of all has `client-id` only",
                              task_tags = "`task-id`. Millrace's own", commit_tags = "`client-id`. Millrace's own",
@@ -157,6 +157,11 @@ Specs other_metrics() {
        "Output of the next transaction that waits for the decision of the last one."},
       {commit, "changelog-tail-bytes", gauge, "bytes", info, commit_tags,
        "Committed changelog that no checkpoint has yet: what a crash would replay. At most 64 MiB, or 10 s."},
+      {redo, "redo-total", counter, "times", info, commit_tags,
+       "What was not committed was aborted and done again: a commit's outcome was unknown, a transaction timed out, or "
+       "a "
+       "task failed and was replaced."},
+      {redo, "redo-rate", gauge, "times/s", info, commit_tags, "The same, a second."},
       {commit, "checkpoint-total", counter, "checkpoints", info, commit_tags, "Checkpoints of a task written."},
       {commit, "checkpoint-rate", gauge, "checkpoints/s", info, commit_tags, "The same, a second."},
       {commit, "checkpoint-rows-total", counter, "rows", info, commit_tags, "Rows in them."},

@@ -73,7 +73,7 @@ void RecordCollector::append(int topic, PartitionId partition, RecordBatchBuilde
   Topic& t = topics_[static_cast<std::size_t>(topic)];
   const TopicPartition& to = t.partitions[static_cast<std::size_t>(partition)];
   auto base = producer_.append(to, batch);
-  if (!base) throw StreamsError(to.text() + ": " + base.error().text());
+  if (!base) throw StreamsError(to.text() + ": " + base.error().text(), base.error().code());
   t.touched[static_cast<std::size_t>(partition)] = true;
   if (!t.keep) return;
   logged_.push_back({topic, {std::make_shared<Bytes>(batch.sealed()), records, *base + batch.count()}});

@@ -7,15 +7,11 @@
 
 #include "millrace/base/log.h"
 #include "millrace/base/monitor.h"
-#include "millrace/base/murmur2.h"
-#include "millrace/base/parallel.h"
 #include "millrace/runtime/committer.h"
 #include "millrace/runtime/global_task.h"
-#include "millrace/runtime/offset_metadata.h"
-#include "millrace/runtime/restorer.h"
-#include "millrace/runtime/state_directory.h"
 #include "millrace/runtime/streams_config.h"
 #include "millrace/runtime/streams_metrics.h"
+#include "millrace/runtime/task_group.h"
 #include "millrace/runtime/topic_setup.h"
 
 namespace millrace {
@@ -43,8 +39,27 @@ int kafka_number(StreamsState state) {
   return numbers[static_cast<std::size_t>(state)];
 }
 
-constexpr std::size_t share_of_database_memory = 4;  // a quarter of state.memory.bytes
-constexpr int io_threads = 8;                        // they wait for the disk
+constexpr int io_threads = 8;                // they wait for the disk
+constexpr Duration retry_backoff{100};       // Kafka's retry.backoff.ms
+constexpr Duration retry_backoff_max{1000};  // Kafka's retry.backoff.max.ms
+
+// Whether the work since the last commit may simply be done again: the outcome of a commit is unknown, or the
+// transaction has ended without us. After all else (the disk, another producer of the same name) it would fail again,
+// or harm.
+bool can_be_redone(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::request_timed_out:
+    case ErrorCode::invalid_txn_state:
+    case ErrorCode::invalid_producer_epoch:
+    case ErrorCode::concurrent_transactions:
+    case ErrorCode::coordinator_load_in_progress:
+    case ErrorCode::leader_not_available:
+    case ErrorCode::unstable_offset_commit:
+      return true;
+    default:
+      return false;
+  }
+}
 
 ConfigValues with_name(ConfigValues values, const std::string& name) {
   values.try_emplace("application.id", name);
@@ -79,39 +94,38 @@ struct Streams::Content {
   std::unique_ptr<Scheduler> scheduler;
   std::unique_ptr<Producer> producer;
   std::unique_ptr<Consumer> consumer;
-  std::unique_ptr<StateDirectory> directory;
-  std::shared_ptr<DatabaseMemory> memory;
   TopicSetup topics;
-  BuilderPool pool;
   std::shared_mutex global_lock;
   RunnerEnvironment environment;
   std::unique_ptr<GlobalTask> global;
-  std::map<TaskId, std::vector<std::string>> stored;  // names of the stores that each task keeps on disk
-  std::map<TaskId, std::unique_ptr<TaskDatabase>> databases;
-  std::vector<std::unique_ptr<TaskRunner>> runners;
-  std::vector<Member> members;
+  std::unique_ptr<TaskGroup> tasks;
   std::unique_ptr<Committer> committer;
 
   mutable Monitor monitor;  // guards what follows
   StreamsState state = StreamsState::created;
   std::optional<Error> failure;
   bool stop_asked = false;
+  std::function<StreamThreadExceptionResponse(const Error&)> exception_handler;
+  bool may_redo = true, redoing = false, redo_asked = false;
+  std::set<TaskId> failed_tasks;  // whose code failed since the last redo
+  std::map<TaskId, int> failures;
+  std::int64_t first_failure_ns = -1, commits_at_failure = -1;
 
   Result<> open_log();
-  Result<> open_tasks();
-  Result<> open_databases(const std::vector<TaskId>& ids);
-  Result<> open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings);
-  Result<> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names);
-  Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
-  Result<> watch_inputs();
-  Offset visible_end(const TopicPartition& partition);
-  void fail(const std::string& why);
+  void open_committer();
+  void on_task_failure(TaskRunner& runner, const TaskFailure& failure);
+  void on_commit_failure(const Error& why);
+  void redo_later(const Error& why, std::optional<TaskId> culprit);
+  void redo();
+  bool redo_once();
+  Result<> start_over(const std::set<TaskId>& suspended);
+  bool has_patience(const Error& why);
+  void resume_later(TaskId id);
+  void fail(const Error& why);
   std::optional<Error> failed() const {
     MonitorLock lock(monitor);
     return failure;
   }
-  bool is_at_end();
-  bool is_quiet();
 };
 
 Streams::Streams(std::string name, Topology topology, const StreamsOptions& options, Env& env, LogClient& log)
@@ -126,14 +140,15 @@ Streams::~Streams() {
   if (content_->io) content_->io->drain();
 }
 
-void Streams::Content::fail(const std::string& why) {
+void Streams::Content::fail(const Error& why) {
   {
     MonitorLock lock(monitor);
     if (failure) return;
-    failure = Error(ErrorCode::unknown_server_error, why);
+    failure = why;
     state = StreamsState::error;
   }
   monitor.notify_all();
+  if (committer) committer->fail(why);
 }
 
 // ---------------------------------------------------------------- start
@@ -178,188 +193,149 @@ Result<> Streams::start() {
   c.environment.embedded = c.log.is_embedded();
   c.environment.repartition_topics = c.topics.repartition_topics;
   c.environment.on_cut = [&c](TaskRunner&) { c.committer->on_cut(); };
-  c.environment.on_failure = [&c](TaskRunner&, const std::string& why) { c.fail(why); };
+  c.environment.on_failure = [&c](TaskRunner& runner, const TaskFailure& f) { c.on_task_failure(runner, f); };
   c.environment.on_full_tail = [&c] { c.committer->commit_soon(); };
-  c.global = std::make_unique<GlobalTask>(c.topology, *c.consumer, *c.scheduler, c.global_lock,
-                                          [&c](const std::string& why) { c.fail(why); });
+  c.global = std::make_unique<GlobalTask>(
+      c.topology, *c.consumer, *c.scheduler, c.global_lock,
+      [&c](const std::string& why) { c.fail(Error(ErrorCode::unknown_server_error, why)); });
   MR_TRY(c.global->load(c.log.admin()));
-  MR_TRY(c.open_tasks());
-  CommitterSettings settings;
-  settings.group_id = c.application_id;
-  settings.interval = commit_interval(c.config);
-  settings.exactly_once = c.environment.exactly_once;
-  settings.repartition_topics = c.topics.repartition_topics;
-  settings.checkpoint_interval = c.config.duration("state.checkpoint.interval.ms");
-  settings.metrics = &c.metrics;
-  c.committer = std::make_unique<Committer>(c.env, *c.io, *c.producer, *c.consumer, c.log.admin(), settings, c.members,
-                                            [&c](const std::string& why) { c.fail(why); });
-  c.metrics.watch_tail([&c] { return static_cast<double>(c.committer->tail_bytes()); });
+  c.tasks =
+      std::make_unique<TaskGroup>(TaskGroupParts{c.env, c.log, *c.consumer, *c.producer, *c.io, c.config, c.topology,
+                                                 c.topics, c.global->stores(), c.metrics, c.environment});
+  const std::string& state_dir = c.config.string("state.dir");
+  MR_TRY(c.tasks->open(state_dir.empty() ? c.options.state_dir : state_dir));
+  c.open_committer();
   {
     MonitorLock lock(c.monitor);
     c.state = StreamsState::running;
   }
-  MR_TRY(c.watch_inputs());
+  MR_TRY(c.tasks->watch_inputs());
   MR_TRY(c.global->follow());
-  for (auto& r : c.runners) c.scheduler->wake(*r);
+  c.tasks->wake_all();
   c.committer->start();
   return {};
 }
 
-Result<> Streams::Content::open_tasks() {
-  const std::string state_dir = config.string("state.dir").empty() ? options.state_dir : config.string("state.dir");
-  MR_ASSIGN(directory, StateDirectory::open(env, state_dir, application_id, topology));
-  const auto memory_bytes = static_cast<std::size_t>(config.integer("state.memory.bytes"));
-  memory = make_database_memory(memory_bytes / share_of_database_memory);
-  std::vector<TaskId> ids;
-  for (int s = 0; s < topology.sub_topology_count; ++s)
-    for (PartitionId p = 0; p < topics.task_counts[static_cast<std::size_t>(s)]; ++p) ids.push_back({s, p});
-  TaskSettings settings = task_settings(config);
-  if (metrics.is_debug()) settings.store_clock = &env.clock();
-  const std::size_t tasks = std::max<std::size_t>(ids.size(), 1);
-  const std::size_t record_caches = settings.cache_max_bytes;
-  settings.cache_max_bytes /= tasks;
-  const std::int64_t value_cache = config.integer("state.value.cache.max.bytes");
-  const std::size_t taken = memory_bytes / share_of_database_memory + record_caches;
-  environment.value_cache_bytes =
-      (value_cache >= 0 ? static_cast<std::size_t>(value_cache) : (memory_bytes > taken ? memory_bytes - taken : 0)) /
-      tasks;
-  std::vector<TopicPartition> inputs;
-  for (const auto& [topic, count] : topics.partitions)
-    for (PartitionId p = 0; p < count; ++p) inputs.push_back({topic, p});
-  MR_ASSIGN(OffsetsToCommit committed, consumer->committed(inputs));
-  MR_TRY(open_databases(ids));
-  for (TaskId id : ids) MR_TRY(open_task(id, committed, settings));
-  return {};
+void Streams::Content::open_committer() {
+  CommitterSettings settings;
+  settings.group_id = application_id;
+  settings.interval = commit_interval(config);
+  settings.exactly_once = environment.exactly_once;
+  settings.repartition_topics = topics.repartition_topics;
+  settings.checkpoint_interval = config.duration("state.checkpoint.interval.ms");
+  settings.metrics = &metrics;
+  committer = std::make_unique<Committer>(env, *io, *producer, *consumer, log.admin(), settings, tasks->members(),
+                                          [this](const Error& why) { on_commit_failure(why); });
+  metrics.watch_tail([this] { return static_cast<double>(committer->tail_bytes()); });
 }
 
-// All at once: opening one is mostly waiting for the disk.
-Result<> Streams::Content::open_databases(const std::vector<TaskId>& ids) {
-  std::vector<std::function<Result<>()>> jobs;
-  for (TaskId id : ids) {
-    std::vector<std::string>& names = stored[id];
-    for (const StoreSpec& spec : topology.stores) {
-      if (spec.is_global || spec.in_memory) continue;
-      const bool mine = std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const TopologyNode& node) {
-        return node.sub_topology == id.sub_topology &&
-               std::find(node.stores.begin(), node.stores.end(), spec.name) != node.stores.end();
-      });
-      if (mine) names.push_back(spec.name);
+// ---------------------------------------------------------------- abort and redo
+
+// What one task's code did wrong is that task's: it is held back for a while, the others go on without it.
+void Streams::Content::on_task_failure(TaskRunner& runner, const TaskFailure& f) {
+  if (f.is_of_log && can_be_redone(f.error.code())) return redo_later(f.error, std::nullopt);
+  std::function<StreamThreadExceptionResponse(const Error&)> handler;
+  {
+    MonitorLock lock(monitor);
+    handler = exception_handler;
+  }
+  if (!f.is_of_log && handler && handler(f.error) == StreamThreadExceptionResponse::replace_thread)
+    return redo_later(f.error, runner.task().id());
+  fail(f.error);
+}
+
+void Streams::Content::on_commit_failure(const Error& why) {
+  if (can_be_redone(why.code())) return redo_later(why, std::nullopt);
+  fail(Error(why.code(), "commit: " + why.message()));
+}
+
+void Streams::Content::redo_later(const Error& why, std::optional<TaskId> culprit) {
+  log_warn("what is not committed is aborted and done again", {{"why", why.text()}});
+  {
+    MonitorLock lock(monitor);
+    if (failure || !may_redo) return;
+    if (culprit) failed_tasks.insert(*culprit);
+    redo_asked = true;
+    if (std::exchange(redoing, true)) return;
+  }
+  if (has_patience(why)) return io->post([this] { redo(); });
+  {
+    MonitorLock lock(monitor);
+    redoing = false;
+  }
+  monitor.notify_all();
+}
+
+// Whether task.timeout.ms is left since the first failure that no commit has followed; fails the application if not.
+bool Streams::Content::has_patience(const Error& why) {
+  const std::int64_t now = env.clock().monotonic_ns();
+  const std::int64_t limit_ns = config.duration("task.timeout.ms").count() * 1'000'000;
+  if (commits_at_failure != committer->commits()) {
+    commits_at_failure = committer->commits();
+    first_failure_ns = now;
+  }
+  if (now - first_failure_ns <= limit_ns && limit_ns > 0) return true;
+  fail(why);
+  return false;
+}
+
+void Streams::Content::redo() {
+  while (redo_once()) {
+  }
+  {
+    MonitorLock lock(monitor);
+    redoing = false;
+  }
+  monitor.notify_all();
+}
+
+// Whether it must be done once more.
+bool Streams::Content::redo_once() {
+  if (!committer->pause() || !tasks->stop()) return false;
+  std::set<TaskId> suspended;
+  {
+    MonitorLock lock(monitor);
+    if (failure) return false;
+    redo_asked = false;
+    suspended = std::exchange(failed_tasks, {});
+  }
+  if (auto done = start_over(suspended); !done) {
+    if (!env.is_alive() || !can_be_redone(done.error().code()) || !has_patience(done.error())) {
+      if (env.is_alive()) fail(done.error());
+      return false;
     }
-    if (names.empty()) continue;
-    auto& database = databases[id];
-    jobs.push_back([this, id, &names, &database]() -> Result<> {
-      MR_ASSIGN(database, TaskDatabase::open(env, directory->task_path(id.text()), names, memory));
-      return {};
-    });
+    MonitorLock lock(monitor);
+    failed_tasks.insert(suspended.begin(), suspended.end());
+    return !env.wait(lock, [&] { return failure.has_value(); }, retry_backoff) && env.is_alive();
   }
-  return run_all(env, *io, jobs);
+  for (TaskId id : suspended) resume_later(id);
+  tasks->wake_all();
+  committer->resume();
+  metrics.redone();
+  MonitorLock lock(monitor);
+  return redo_asked && !failure;
 }
 
-Result<> Streams::Content::open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings) {
-  const std::vector<std::string>& names = stored[id];
-  TaskDatabase* database = names.empty() ? nullptr : databases[id].get();
-  auto runner = std::make_unique<TaskRunner>(std::make_unique<RecordCollector>(*producer, log.admin(), pool),
-                                             id.sub_topology, environment);
-  try {
-    runner->set_task(std::make_unique<Task>(id, topology, std::vector<int>{id.sub_topology}, settings, runner->output(),
-                                            global->stores(), [&](const StoreSpec& spec) -> Checkpoint* {
-                                              for (std::size_t i = 0; i < names.size(); ++i)
-                                                if (names[i] == spec.name) return database->rows(i);
-                                              return nullptr;
-                                            }));
-  } catch (const std::exception& e) {
-    return Error(ErrorCode::unknown_server_error, "task " + id.text() + ": " + e.what());
+// The transaction is aborted, or was decided without our knowing: from here on the coordinator has said which. Then the
+// tasks are as a restart would find them.
+Result<> Streams::Content::start_over(const std::set<TaskId>& suspended) {
+  MR_TRY(tasks->ignore_inputs());
+  if (environment.exactly_once) {
+    (void)producer->abort_transaction();
+    MR_TRY(producer->init_transactions());
   }
-  runner->set_metrics(std::make_unique<TaskMetrics>(metrics, runner->task(), runner->output(), topology, database,
-                                                    names, [this](const TopicPartition& p) { return visible_end(p); }));
-  MR_TRY(restore(*runner, database, names));
-  MR_TRY(seek(*runner, committed));
-  runner->metrics()->publish_positions();
-  metrics.tasks_created(1);
-  runners.push_back(std::move(runner));
-  return {};
+  MR_TRY(tasks->reopen(suspended));
+  if (environment.exactly_once) MR_TRY(producer->begin_transaction());
+  return tasks->watch_inputs();
 }
 
-Result<> Streams::Content::restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names) {
-  Member member{&runner, database, {}};
-  Restorer restorer(env, *consumer, log.admin(), environment.exactly_once);
-  restorer.on_progress([&](std::int64_t n, std::int64_t remaining) { runner.metrics()->restoring(n, remaining); });
-  for (std::size_t i = 0; i < runner.task().stores().size(); ++i) {
-    const Task::Store& store = runner.task().stores()[i];
-    auto row = std::find(names.begin(), names.end(), store.spec->name);
-    const bool on_disk = row != names.end();
-    Member::StoreTail tail;
-    tail.store = i;
-    tail.row = static_cast<std::size_t>(row - names.begin());
-    const std::int64_t started_ns = env.clock().monotonic_ns();
-    auto restored = restorer.restore(runner.task(), store, on_disk ? database : nullptr, tail.row);
-    if (!restored)
-      return std::move(restored).error().in("task " + runner.task().id().text() + ", store " + store.spec->name);
-    metrics.restored(static_cast<std::size_t>(restored->reason));
-    runner.metrics()->restored(i, env.clock().monotonic_ns() - started_ns);
-    if (!on_disk || !store.changelog) continue;
-    tail.topic = runner.output().topic(store.changelog_topic);
-    runner.output().keep(tail.topic);
-    MR_ASSIGN(TopicDescription topic, log.admin().describe_topic(store.changelog_topic));
-    tail.topic_id = topic.id;
-    tail.sequence_base = store.core->logged_sequence();
-    tail.observed = restored->observed;
-    tail.tail = std::move(restored->tail);
-    member.tails.push_back(std::move(tail));
-  }
-  members.push_back(std::move(member));
-  return {};
-}
-
-Result<> Streams::Content::seek(TaskRunner& runner, const OffsetsToCommit& committed) {
-  Timestamp stream_time{-1};
-  for (const auto& queue : runner.task().inputs()) {
-    const TopicPartition& partition = queue->partition();
-    MR_ASSIGN(PartitionOffsets log_offsets, log.admin().describe_partition(partition));
-    auto found = committed.find(partition);
-    if (found == committed.end()) {
-      queue->seek(log_offsets.log_start_offset, Timestamp{-1});
-      continue;
-    }
-    const Offset at = found->second.offset;
-    if (at < log_offsets.log_start_offset && !topics.repartition_topics.contains(partition.topic))
-      return Error(ErrorCode::offset_out_of_range,
-                   partition.text() + ": offset " + std::to_string(at) + " was committed, but the log now starts at " +
-                       std::to_string(log_offsets.log_start_offset) + ": the records in between (" +
-                       std::to_string(at) + " to " + std::to_string(log_offsets.log_start_offset - 1) +
-                       ") are gone and were never processed");
-    MR_ASSIGN(OffsetMetadata metadata, decode_offset_metadata(found->second.metadata));
-    queue->seek(std::max(at, log_offsets.log_start_offset), metadata.partition_time);
-    stream_time = std::max(stream_time, metadata.partition_time);
-  }
-  runner.task().set_stream_time(stream_time);
-  return {};
-}
-
-// Up to where a task may read, for its lag.
-Offset Streams::Content::visible_end(const TopicPartition& partition) {
-  const bool committed = environment.exactly_once && !topics.repartition_topics.contains(partition.topic);
-  auto end = consumer->end_offset(partition, committed ? Isolation::read_committed : Isolation::read_uncommitted);
-  return end ? *end : -1;
-}
-
-Result<> Streams::Content::watch_inputs() {
-  for (auto& r : runners) {
-    TaskRunner* runner = r.get();
-    for (std::size_t i = 0; i < runner->task().inputs().size(); ++i)
-      MR_TRY(consumer->notify(runner->task().inputs()[i]->partition(), [runner, i] { runner->input_arrived(i); }));
-  }
-  return {};
+void Streams::Content::resume_later(TaskId id) {
+  const int count = failures[id]++;
+  const Duration wait = std::min(retry_backoff_max, retry_backoff * (1 << std::min(count, 6)));
+  io->post_at(env.clock().monotonic_ns() + wait.count() * 1'000'000, [this, id] { tasks->resume(id); });
 }
 
 // ---------------------------------------------------------------- running
-
-bool Streams::Content::is_at_end() {
-  return std::all_of(runners.begin(), runners.end(), [](auto& r) { return r->is_at_end(); });
-}
-bool Streams::Content::is_quiet() {
-  return is_at_end() && std::all_of(runners.begin(), runners.end(), [](auto& r) { return Scheduler::is_idle(*r); });
-}
 
 Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>& progress) {
   Content& c = *content_;
@@ -371,11 +347,11 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
       if (c.stop_asked) return {};
     }
     if (progress) progress(processed());
-    if (!c.is_quiet()) continue;
+    if (!c.tasks->is_quiet()) continue;
     // All that is visible was processed. What the commit flushes may be more input for tasks further down; if there was
     // nothing to commit, it flushed nothing. (The tasks may be awake: they were told that it is over.)
     MR_ASSIGN(bool committed, c.committer->commit_and_wait());
-    if (!committed && c.is_at_end()) return {};
+    if (!committed && c.tasks->is_at_end()) return {};
   }
 }
 
@@ -402,28 +378,36 @@ Result<> Streams::close(Duration timeout) {
     if (c.state == StreamsState::not_running || c.state == StreamsState::created) return {};
     c.state = StreamsState::pending_shutdown;
   }
-  for (auto& r : c.runners)
-    for (const auto& queue : r->task().inputs())
-      if (auto quiet = c.consumer->notify(queue->partition(), {}); !quiet && !problem) problem = quiet.error();
-  if (c.committer && !problem) {
+  if (auto quiet = c.tasks->ignore_inputs(); !quiet && !problem) problem = quiet.error();
+  if (!problem) {
     auto committed = c.committer->commit_and_wait(timeout);
     if (!committed && committed.error().code() == ErrorCode::request_timed_out) return std::move(committed).error();
     if (!committed) problem = committed.error();
   }
-  if (c.committer) c.committer->stop();
-  if (c.workers) c.workers->drain();
-  if (c.committer && !problem)
+  c.committer->stop();
+  {
+    MonitorLock lock(c.monitor);
+    c.env.wait(lock, [&] { return !c.redoing; });
+    c.may_redo = false;  // what is not committed now is done again at the next start
+  }
+  if (auto quiet = c.tasks->ignore_inputs(); !quiet && !problem) problem = quiet.error();
+  c.workers->drain();
+  if (!problem)
     if (auto written = c.committer->checkpoint_and_wait(); !written) problem = written.error();
-  if (c.io) c.io->drain();
-  if (c.environment.exactly_once && c.producer)
+  c.io->drain();
+  if (c.environment.exactly_once)
     if (auto aborted = c.producer->abort_transaction(); !aborted)
       log_warn("abort on close", {{"why", aborted.error().text()}});
-  for (auto& r : c.runners) r->task().close();
-  c.metrics.tasks_closed(static_cast<std::int64_t>(c.runners.size()));
+  c.tasks->close();
   MonitorLock lock(c.monitor);
   c.state = StreamsState::not_running;
   if (problem) return *problem;
   return {};
+}
+
+void Streams::set_uncaught_exception_handler(std::function<StreamThreadExceptionResponse(const Error&)> handler) {
+  MonitorLock lock(content_->monitor);
+  content_->exception_handler = std::move(handler);
 }
 
 // ---------------------------------------------------------------- asking
@@ -432,11 +416,7 @@ StreamsState Streams::state() const {
   MonitorLock lock(content_->monitor);
   return content_->state;
 }
-std::int64_t Streams::processed() const {
-  std::int64_t n = 0;
-  for (auto& r : content_->runners) n += r->processed();
-  return n;
-}
+std::int64_t Streams::processed() const { return content_->tasks ? content_->tasks->processed() : 0; }
 std::int64_t Streams::commits() const { return content_->committer ? content_->committer->commits() : 0; }
 std::vector<MetricValue> Streams::metrics() const {
   std::vector<MetricValue> all = content_->metrics.read();
@@ -448,39 +428,32 @@ const Topology& Streams::topology() const { return content_->topology; }
 Result<> Streams::query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor,
                         Duration timeout) const {
   const Content& c = *content_;
-  std::vector<TaskRunner*> holders;
-  for (auto& r : c.runners)
-    if (r->task().store(store)) holders.push_back(r.get());
-  if (holders.empty())
-    return Error(ErrorCode::invalid_config, "there is no store " + std::string(store) + " in this topology");
-  const auto partition = static_cast<std::size_t>(partition_for_key(key, static_cast<int>(holders.size())));
-  TaskRunner* runner = holders[partition];
   struct Answer {
     Monitor monitor;
     bool begun = false, done = false, abandoned = false;
   };
   auto answer = std::make_shared<Answer>();
-  const Bytes copy(key);
-  const std::string name(store);
-  runner->post([runner, answer, copy, name, &visitor] {
+  const auto job = [answer, copy = Bytes(key), name = std::string(store), &visitor](Task& task) {
     {
       MonitorLock lock(answer->monitor);
       if (answer->abandoned) return;
       answer->begun = true;
     }
-    for (const Task::Store& s : runner->task().stores())
+    for (const Task::Store& s : task.stores())
       if (s.spec->name == name) visitor(s.core->peek(copy));
     {
       MonitorLock lock(answer->monitor);
       answer->done = true;
     }
     answer->monitor.notify_all();
-  });
+  };
+  if (!c.tasks) return Error(ErrorCode::invalid_request, "the application was not started");
+  MR_ASSIGN(TaskId task, c.tasks->post(store, key, job));
   MonitorLock lock(answer->monitor);
   if (c.env.wait(lock, [&] { return answer->done; }, timeout)) return {};
   if (answer->begun && c.env.wait(lock, [&] { return answer->done; })) return {};
   answer->abandoned = true;
-  return Error(ErrorCode::request_timed_out, "task " + runner->task().id().text() + " did not answer in time");
+  return Error(ErrorCode::request_timed_out, "task " + task.text() + " did not answer in time");
 }
 
 }  // namespace millrace

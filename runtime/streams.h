@@ -23,6 +23,10 @@ std::string_view name_of(StreamsState state);
 
 struct MetricValue;
 
+// What is to follow when a task's code throws (KIP-671). Kafka replaces the thread; here the task is opened anew from
+// what is committed and tried again after a while (100 ms, doubling up to a second), and the others go on without it.
+enum class StreamThreadExceptionResponse { shutdown_client, replace_thread };
+
 struct StreamsOptions {
   ConfigValues config;    // Kafka Streams' keys; application.id is set from the name if it is not among them
   std::string state_dir;  // where stores keep their rows, unless state.dir says
@@ -51,6 +55,10 @@ class Streams {
   // REQUEST_TIMED_OUT if that commit was not done in time (a lambda that does not return): close() may then be called
   // again; the destructor waits for the lambda.
   Result<> close(Duration timeout = 60s);
+
+  // Asked, in a task's thread, when a processor or a record's deserialisation failed and its handler says fail; until
+  // one is set, the application stops. Before start().
+  void set_uncaught_exception_handler(std::function<StreamThreadExceptionResponse(const Error&)> handler);
 
   StreamsState state() const;
   std::int64_t processed() const;

@@ -123,6 +123,12 @@ std::vector<ConfigKey> state_and_task_keys() {
                         "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$RocksDBDslStoreSuppliers",
                         "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers"}),
        .doc = "The engine of stores whose options do not say `.in_memory`."},
+      {.name = "task.timeout.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "300000",
+       .valid = at_least(0),
+       .doc = "How long work that the log does not take (a commit of unknown outcome, a transaction that timed out) is "
+              "aborted and done again before the program stops (KIP-572). 0: it stops at once."},
       {.name = "transaction.timeout.ms",
        .type = ConfigType::duration_ms,
        .initial = "10000",

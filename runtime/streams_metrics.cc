@@ -18,6 +18,7 @@ StreamsMetrics::StreamsMetrics(const std::string& application_id, RecordingLevel
       checkpoint_rows_(documented_.meter(checkpoint, "checkpoint-rows", client_tags())),
       created_(documented_.meter(thread, "task-created", thread_tags())),
       closed_(documented_.meter(thread, "task-closed", thread_tags())),
+      redone_(documented_.meter("redo-metrics", "redo", client_tags())),
       commit_latency_(documented_.recent(thread, "commit-latency", thread_tags())),
       checkpoint_latency_(documented_.recent(checkpoint, "checkpoint-latency", client_tags())) {
   auto fact = [&](const char* group, const char* name, Tags tags, double value) {
@@ -90,6 +91,17 @@ void StreamsMetrics::tasks_created(std::int64_t n) {
 void StreamsMetrics::tasks_closed(std::int64_t n) {
   std::lock_guard lock(mutex_);
   closed_.add(n, clock_.monotonic_ns());
+}
+
+void StreamsMetrics::redone() {
+  std::lock_guard lock(mutex_);
+  redone_.add(1, clock_.monotonic_ns());
+}
+
+void StreamsMetrics::forget_tasks() {
+  std::lock_guard lock(mutex_);
+  busy_.clear();
+  lags_.clear();
 }
 
 std::function<double()> StreamsMetrics::add_busy(Meter busy_ns) {

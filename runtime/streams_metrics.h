@@ -44,6 +44,9 @@ class StreamsMetrics {
   void restored(std::size_t reason);  // an index of restore_reasons
   void tasks_created(std::int64_t n);
   void tasks_closed(std::int64_t n);
+  void redone();  // what was not committed was aborted and is done again
+  // All tasks are closed and others will come: takes back add_busy() and add_lag().
+  void forget_tasks();
 
   // A task takes part in active-process-ratio, and one of its inputs in records-lag-max; for as long as the metrics
   // live. `busy_ns` counts the time that the task was processed; it is returned as a ratio of all tasks' time.
@@ -60,7 +63,7 @@ class StreamsMetrics {
   mutable std::mutex mutex_;  // all below: several threads report
   std::vector<Meter> busy_;
   std::vector<std::function<double()>> lags_;
-  Meter commits_, checkpoints_, checkpoint_rows_, created_, closed_;
+  Meter commits_, checkpoints_, checkpoint_rows_, created_, closed_, redone_;
   RecentValues commit_latency_, checkpoint_latency_;
   std::vector<Meter> restores_;  // by reason
   std::vector<Gauge> facts_;

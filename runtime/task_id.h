@@ -1,9 +1,11 @@
 // TaskId and StreamsError: who runs, and why it stopped.
 #pragma once
 #include <compare>
+#include <optional>
 #include <stdexcept>
 #include <string>
 
+#include "millrace/base/error_code.h"
 #include "millrace/base/types.h"
 
 namespace millrace {
@@ -21,6 +23,12 @@ struct TaskId {
 class StreamsError : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
+  // The log refused something.
+  StreamsError(const std::string& what, ErrorCode code) : runtime_error(what), code_(code) {}
+  std::optional<ErrorCode> code() const { return code_; }
+
+ private:
+  std::optional<ErrorCode> code_;
 };
 
 }  // namespace millrace

@@ -60,18 +60,34 @@ bool TaskRunner::is_at_end() {
 }
 
 bool TaskRunner::run_slice() {
-  if (failed_.load()) {  // takes part in nothing any more, but must not keep a commit waiting
+  if (failed_.load() || stopped_.load()) {  // takes part in nothing any more, but must not keep a commit waiting
     if (cut_requested_.exchange(false)) environment_.on_cut(*this);
     return false;
   }
   try {
     return slice();
+  } catch (const StreamsError& e) {
+    fail({Error(e.code().value_or(ErrorCode::unknown_server_error), e.what()), e.code().has_value()});
   } catch (const std::exception& e) {
-    failed_.store(true);
-    environment_.on_failure(*this, e.what());
-    if (cut_requested_.exchange(false)) environment_.on_cut(*this);
-    return false;
+    fail({Error(ErrorCode::unknown_server_error, e.what()), false});
   }
+  return false;
+}
+
+void TaskRunner::fail(const TaskFailure& failure) {
+  failed_.store(true);
+  environment_.on_failure(*this, failure);
+  if (cut_requested_.exchange(false)) environment_.on_cut(*this);
+}
+
+void TaskRunner::answer_jobs() {
+  has_jobs_.store(true);
+  run_jobs();
+}
+
+void TaskRunner::resume() {
+  suspended_.store(false);
+  environment_.scheduler->wake(*this);
 }
 
 bool TaskRunner::fetch(std::size_t index) {
@@ -82,7 +98,7 @@ bool TaskRunner::fetch(std::size_t index) {
     request.own_producer_id = environment_.producer->producer_id();
   const std::int64_t started_ns = metrics_ ? environment_.clock->monotonic_ns() : 0;
   auto fetched = environment_.consumer->fetch(request);
-  if (!fetched) throw StreamsError(queue.partition().text() + ": " + fetched.error().text());
+  if (!fetched) throw StreamsError(queue.partition().text() + ": " + fetched.error().text(), fetched.error().code());
   const bool any = !fetched->bytes->empty();
   const std::int64_t added_before = queue.batches().records_added();
   if (any) queue.add(*std::move(fetched));
@@ -141,7 +157,7 @@ bool TaskRunner::slice() {
     if (output_->is_holding()) return false;  // the last transaction is not decided yet: release() wakes us
     make_cut();
   }
-  if (output_->held_bytes() > held_bytes_max) return false;
+  if (suspended_.load() || output_->held_bytes() > held_bytes_max) return false;
   const std::int64_t started_ns = environment_.clock->monotonic_ns(), until = started_ns + slice_ns;
   bool more = true;
   while (more) {

@@ -5,7 +5,6 @@
 #pragma once
 #include <atomic>
 #include <functional>
-#include <future>
 #include <mutex>
 #include <set>
 #include <shared_mutex>
@@ -21,6 +20,12 @@ namespace millrace {
 
 class TaskRunner;
 
+// Why a task stopped.
+struct TaskFailure {
+  Error error;
+  bool is_of_log = false;  // the log refused something; else it is the user's code, or a record
+};
+
 // What all tasks of a process share.
 struct RunnerEnvironment {
   Clock* clock = nullptr;
@@ -35,7 +40,7 @@ struct RunnerEnvironment {
   std::size_t tail_bytes_max = 64 << 20;
   std::size_t value_cache_bytes = 64 << 20;  // for each task
   std::function<void(TaskRunner&)> on_cut;   // a task has made its cut
-  std::function<void(TaskRunner&, std::string)> on_failure;
+  std::function<void(TaskRunner&, const TaskFailure&)> on_failure;
   std::function<void()> on_full_tail;  // asks for an early commit
 };
 
@@ -72,6 +77,13 @@ class TaskRunner final : public Runnable {
   void note_checkpoint(std::size_t index, std::int64_t sequence);
   // Runs `job` in the task, between two records. Threads: any.
   void post(std::function<void()> job);
+  // Runs what was posted, in the caller's thread. Only after stop(), while the task is idle.
+  void answer_jobs();
+  // From now on the task processes nothing, for good. Threads: any.
+  void stop() { stopped_.store(true); }
+  // The task takes part in commits and answers queries but processes nothing until resume(). Threads: any.
+  void suspend() { suspended_.store(true); }
+  void resume();
   // Whether all input visible now was processed. Only meaningful while the task is idle.
   bool is_at_end();
   bool has_failed() const { return failed_.load(); }
@@ -84,6 +96,7 @@ class TaskRunner final : public Runnable {
   bool has_dry_input();
   void make_cut();
   void run_jobs();
+  void fail(const TaskFailure& failure);
 
   std::unique_ptr<RecordCollector> output_;
   const int depth_;
@@ -95,6 +108,8 @@ class TaskRunner final : public Runnable {
   std::atomic<bool> release_requested_{false};
   std::atomic<bool> has_jobs_{false};
   std::atomic<bool> failed_{false};
+  std::atomic<bool> stopped_{false};
+  std::atomic<bool> suspended_{false};
   std::atomic<std::int64_t> processed_{0};
   std::mutex jobs_mutex_;
   std::vector<std::function<void()>> jobs_;

@@ -50,6 +50,7 @@ class SimEnv : public Env {
   void fault_point(Site site) override;
   bool wait(MonitorLock& lock, const std::function<bool()>& done, std::optional<Duration> timeout) override;
   bool is_simulated() const override { return true; }
+  bool is_alive() const override { return !is_killed(); }
 
   // Runs jobs until none is ready, without moving time on to later timers; returns how many.
   std::size_t run_until_idle();

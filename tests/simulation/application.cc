@@ -56,6 +56,7 @@ class Run {
     updates_held_back_ = config_["statestore.cache.max.bytes"] != "0";
     has_network_ = draw_.chance(0.4);
     is_long_ = draw_.chance(0.1);
+    fail_at_update(draw_.chance(0.3) ? 1 + static_cast<int>(draw_.below(40)) : 0);
   }
 
   ApplicationOutcome run() {
@@ -148,6 +149,7 @@ class Run {
     if (has_network_) {
       SimulatedNetwork network;
       network.seed = draw_.next();
+      network.unknown_outcome = 0.1;
       network.wait = [this](Duration d) { env_.advance(d); };
       client_ = std::make_unique<SimulatedClient>(env_, *log_, network);
       log = client_.get();
@@ -156,10 +158,15 @@ class Run {
     MR_ASSIGN(careful_feeder_, log_->make_producer({.transactional_id = "feeder", .linger = 0ms}));
     MR_TRY(careful_feeder_->init_transactions());
     MR_TRY(feed_tables());
+    return start(*log);
+  }
+  Result<> start(LogClient& log) {
     StreamsBuilder builder;
     sales(builder);
     streams_ = std::make_unique<Streams>("sales", builder.build(topology_config(streams_config(with_id()))),
-                                         StreamsOptions{config_, "/state", "/data"}, env_, *log);
+                                         StreamsOptions{config_, "/state", "/data"}, env_, log);
+    streams_->set_uncaught_exception_handler(
+        [](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
     return streams_->start();
   }
   ConfigValues with_id() const {
@@ -252,20 +259,12 @@ class Run {
     MR_TRY(feed());
     MR_TRY(streams_->close());
     streams_.reset();
-    MR_TRY(open_again());
+    MR_TRY(start(*log_));
     MR_TRY(streams_->run_until_end_of_input());
     MR_TRY(streams_->close());
     streams_.reset();
     return {};
   }
-  Result<> open_again() {
-    StreamsBuilder builder;
-    sales(builder);
-    streams_ = std::make_unique<Streams>("sales", builder.build(topology_config(streams_config(with_id()))),
-                                         StreamsOptions{config_, "/state", "/data"}, env_, *log_);
-    return streams_->start();
-  }
-
   // Of RocksDB's own files the names only: ids in them are drawn by the system.
   void gather_facts() {
     auto& facts = outcome_.facts;

@@ -1,6 +1,7 @@
 #include "tests/simulation/topology.h"
 
 #include <sstream>
+#include <stdexcept>
 
 namespace millrace::test {
 
@@ -12,14 +13,19 @@ Order parse_order(const std::string& value) {
 
 namespace {
 
+int updates_until_failure = 0;
+
 // "count sum"
 std::string add(const std::string& value, const std::string& total) {
+  if (updates_until_failure > 0 && --updates_until_failure == 0) throw std::runtime_error("a bad day");
   std::int64_t count = 0, sum = 0;
   std::istringstream(total) >> count >> sum;
   return std::to_string(count + 1) + " " + std::to_string(sum + parse_order(value).amount);
 }
 
 }  // namespace
+
+void fail_at_update(int n) { updates_until_failure = n; }
 
 void sales(StreamsBuilder& builder) {
   auto all = builder.stream(orders);

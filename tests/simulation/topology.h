@@ -26,6 +26,9 @@ struct Order {
 };
 Order parse_order(const std::string& value);
 
+// The n-th update of a total from now on throws, once; 0: none.
+void fail_at_update(int n);
+
 void sales(StreamsBuilder& builder);
 
 }  // namespace millrace::test

@@ -1,0 +1,274 @@
+#include "millrace/runtime/task_group.h"
+
+#include <algorithm>
+
+#include "millrace/base/log.h"
+#include "millrace/base/monitor.h"
+#include "millrace/base/murmur2.h"
+#include "millrace/base/parallel.h"
+#include "millrace/runtime/offset_metadata.h"
+#include "millrace/runtime/streams_config.h"
+
+namespace millrace {
+
+namespace {
+constexpr std::size_t share_of_database_memory = 4;  // a quarter of state.memory.bytes
+}  // namespace
+
+Result<> TaskGroup::open(const std::string& state_dir) {
+  MR_ASSIGN(directory_,
+            StateDirectory::open(parts_.env, state_dir, parts_.config.string("application.id"), parts_.topology));
+  const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
+  memory_ = make_database_memory(memory_bytes / share_of_database_memory);
+  MR_TRY(open_databases(ids()));
+  return open_tasks({});
+}
+
+std::vector<TaskId> TaskGroup::ids() const {
+  std::vector<TaskId> ids;
+  for (int s = 0; s < parts_.topology.sub_topology_count; ++s)
+    for (PartitionId p = 0; p < parts_.topics.task_counts[static_cast<std::size_t>(s)]; ++p) ids.push_back({s, p});
+  return ids;
+}
+
+// Divides memory among the tasks.
+TaskSettings TaskGroup::settings(std::size_t tasks) {
+  TaskSettings settings = task_settings(parts_.config);
+  if (parts_.metrics.is_debug()) settings.store_clock = &parts_.env.clock();
+  const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
+  const std::size_t taken = memory_bytes / share_of_database_memory + settings.cache_max_bytes;
+  settings.cache_max_bytes /= tasks;
+  const std::int64_t value_cache = parts_.config.integer("state.value.cache.max.bytes");
+  parts_.environment.value_cache_bytes =
+      (value_cache >= 0 ? static_cast<std::size_t>(value_cache) : (memory_bytes > taken ? memory_bytes - taken : 0)) /
+      tasks;
+  return settings;
+}
+
+Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended) {
+  const std::vector<TaskId> all = ids();
+  const TaskSettings each = settings(std::max<std::size_t>(all.size(), 1));
+  std::vector<TopicPartition> inputs;
+  for (const auto& [topic, count] : parts_.topics.partitions)
+    for (PartitionId p = 0; p < count; ++p) inputs.push_back({topic, p});
+  MR_ASSIGN(OffsetsToCommit committed, parts_.consumer.committed(inputs));
+  for (TaskId id : all) {
+    MR_TRY(open_task(id, committed, each));
+    if (suspended.contains(id)) runners_.back()->suspend();
+  }
+  return {};
+}
+
+// All at once: opening one is mostly waiting for the disk.
+Result<> TaskGroup::open_databases(const std::vector<TaskId>& ids) {
+  std::vector<std::function<Result<>()>> jobs;
+  for (TaskId id : ids) {
+    std::vector<std::string>& names = stored_[id];
+    for (const StoreSpec& spec : parts_.topology.stores) {
+      if (spec.is_global || spec.in_memory) continue;
+      const bool mine =
+          std::any_of(parts_.topology.nodes.begin(), parts_.topology.nodes.end(), [&](const TopologyNode& node) {
+            return node.sub_topology == id.sub_topology &&
+                   std::find(node.stores.begin(), node.stores.end(), spec.name) != node.stores.end();
+          });
+      if (mine) names.push_back(spec.name);
+    }
+    if (names.empty()) continue;
+    auto& database = databases_[id];
+    jobs.push_back([this, id, &names, &database]() -> Result<> {
+      MR_ASSIGN(database, TaskDatabase::open(parts_.env, directory_->task_path(id.text()), names, memory_));
+      return {};
+    });
+  }
+  return run_all(parts_.env, parts_.io, jobs);
+}
+
+Result<> TaskGroup::open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings) {
+  const std::vector<std::string>& names = stored_[id];
+  TaskDatabase* database = names.empty() ? nullptr : databases_[id].get();
+  auto runner =
+      std::make_unique<TaskRunner>(std::make_unique<RecordCollector>(parts_.producer, parts_.log.admin(), pool_),
+                                   id.sub_topology, parts_.environment);
+  try {
+    runner->set_task(std::make_unique<Task>(id, parts_.topology, std::vector<int>{id.sub_topology}, settings,
+                                            runner->output(), parts_.global_stores,
+                                            [&](const StoreSpec& spec) -> Checkpoint* {
+                                              for (std::size_t i = 0; i < names.size(); ++i)
+                                                if (names[i] == spec.name) return database->rows(i);
+                                              return nullptr;
+                                            }));
+  } catch (const std::exception& e) {
+    return Error(ErrorCode::unknown_server_error, "task " + id.text() + ": " + e.what());
+  }
+  runner->set_metrics(std::make_unique<TaskMetrics>(parts_.metrics, runner->task(), runner->output(), parts_.topology,
+                                                    database, names,
+                                                    [this](const TopicPartition& p) { return visible_end(p); }));
+  MR_TRY(restore(*runner, database, names));
+  MR_TRY(seek(*runner, committed));
+  runner->metrics()->publish_positions();
+  parts_.metrics.tasks_created(1);
+  runners_.push_back(std::move(runner));
+  return {};
+}
+
+Result<> TaskGroup::restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names) {
+  Member member{&runner, database, {}};
+  Restorer restorer(parts_.env, parts_.consumer, parts_.log.admin(), parts_.environment.exactly_once);
+  restorer.on_progress([&](std::int64_t n, std::int64_t remaining) { runner.metrics()->restoring(n, remaining); });
+  for (std::size_t i = 0; i < runner.task().stores().size(); ++i) {
+    const Task::Store& store = runner.task().stores()[i];
+    auto row = std::find(names.begin(), names.end(), store.spec->name);
+    const bool on_disk = row != names.end();
+    Member::StoreTail tail;
+    tail.store = i;
+    tail.row = static_cast<std::size_t>(row - names.begin());
+    const std::int64_t started_ns = parts_.env.clock().monotonic_ns();
+    auto restored = restorer.restore(runner.task(), store, on_disk ? database : nullptr, tail.row);
+    if (!restored)
+      return std::move(restored).error().in("task " + runner.task().id().text() + ", store " + store.spec->name);
+    parts_.metrics.restored(static_cast<std::size_t>(restored->reason));
+    runner.metrics()->restored(i, parts_.env.clock().monotonic_ns() - started_ns);
+    if (!on_disk || !store.changelog) continue;
+    tail.topic = runner.output().topic(store.changelog_topic);
+    runner.output().keep(tail.topic);
+    MR_ASSIGN(TopicDescription topic, parts_.log.admin().describe_topic(store.changelog_topic));
+    tail.topic_id = topic.id;
+    tail.sequence_base = store.core->logged_sequence();
+    tail.observed = restored->observed;
+    tail.tail = std::move(restored->tail);
+    member.tails.push_back(std::move(tail));
+  }
+  members_.push_back(std::move(member));
+  return {};
+}
+
+Result<> TaskGroup::seek(TaskRunner& runner, const OffsetsToCommit& committed) {
+  Timestamp stream_time{-1};
+  for (const auto& queue : runner.task().inputs()) {
+    const TopicPartition& partition = queue->partition();
+    MR_ASSIGN(PartitionOffsets log_offsets, parts_.log.admin().describe_partition(partition));
+    auto found = committed.find(partition);
+    if (found == committed.end()) {
+      queue->seek(log_offsets.log_start_offset, Timestamp{-1});
+      continue;
+    }
+    const Offset at = found->second.offset;
+    if (at < log_offsets.log_start_offset && !parts_.topics.repartition_topics.contains(partition.topic))
+      return Error(ErrorCode::offset_out_of_range,
+                   partition.text() + ": offset " + std::to_string(at) + " was committed, but the log now starts at " +
+                       std::to_string(log_offsets.log_start_offset) + ": the records in between (" +
+                       std::to_string(at) + " to " + std::to_string(log_offsets.log_start_offset - 1) +
+                       ") are gone and were never processed");
+    MR_ASSIGN(OffsetMetadata metadata, decode_offset_metadata(found->second.metadata));
+    queue->seek(std::max(at, log_offsets.log_start_offset), metadata.partition_time);
+    stream_time = std::max(stream_time, metadata.partition_time);
+  }
+  runner.task().set_stream_time(stream_time);
+  return {};
+}
+
+// Up to where a task may read, for its lag.
+Offset TaskGroup::visible_end(const TopicPartition& partition) const {
+  const bool committed = parts_.environment.exactly_once && !parts_.topics.repartition_topics.contains(partition.topic);
+  auto end = parts_.consumer.end_offset(partition, committed ? Isolation::read_committed : Isolation::read_uncommitted);
+  return end ? *end : -1;
+}
+
+Result<> TaskGroup::watch_inputs() {
+  for (auto& r : runners_) {
+    TaskRunner* runner = r.get();
+    for (std::size_t i = 0; i < runner->task().inputs().size(); ++i)
+      MR_TRY(
+          parts_.consumer.notify(runner->task().inputs()[i]->partition(), [runner, i] { runner->input_arrived(i); }));
+  }
+  return {};
+}
+
+Result<> TaskGroup::ignore_inputs() {
+  Result<> all;
+  for (auto& r : runners_)
+    for (const auto& queue : r->task().inputs())
+      if (auto quiet = parts_.consumer.notify(queue->partition(), {}); !quiet && all) all = std::move(quiet);
+  return all;
+}
+
+void TaskGroup::wake_all() {
+  for (auto& r : runners_) parts_.environment.scheduler->wake(*r);
+}
+
+// ---------------------------------------------------------------- abort
+
+bool TaskGroup::stop() {
+  for (auto& r : runners_) r->stop();
+  const auto all_idle = [&] {
+    return std::all_of(runners_.begin(), runners_.end(), [](auto& r) { return Scheduler::is_idle(*r); });
+  };
+  Monitor monitor;
+  MonitorLock lock(monitor);
+  while (!parts_.env.wait(lock, all_idle, 1ms))  // nobody tells when a slice ends
+    if (!parts_.env.is_alive()) return false;
+  return true;
+}
+
+Result<> TaskGroup::reopen(const std::set<TaskId>& suspended) {
+  std::unique_lock lock(mutex_);
+  for (auto& r : runners_) {
+    r->answer_jobs();
+    r->task().close();
+  }
+  parts_.metrics.forget_tasks();
+  parts_.metrics.tasks_closed(static_cast<std::int64_t>(runners_.size()));
+  members_.clear();
+  runners_.clear();
+  return open_tasks(suspended);
+}
+
+void TaskGroup::resume(TaskId id) {
+  std::shared_lock lock(mutex_);
+  for (auto& r : runners_)
+    if (r->task().id() == id) r->resume();
+}
+
+void TaskGroup::close() {
+  for (auto& r : runners_) r->task().close();
+  parts_.metrics.tasks_closed(static_cast<std::int64_t>(runners_.size()));
+}
+
+// ---------------------------------------------------------------- asking
+
+std::size_t TaskGroup::size() const {
+  std::shared_lock lock(mutex_);
+  return runners_.size();
+}
+
+std::int64_t TaskGroup::processed() const {
+  std::shared_lock lock(mutex_);
+  std::int64_t n = 0;
+  for (auto& r : runners_) n += r->processed();
+  return n;
+}
+
+bool TaskGroup::is_at_end() const {
+  std::shared_lock lock(mutex_);
+  return std::all_of(runners_.begin(), runners_.end(), [](auto& r) { return r->is_at_end(); });
+}
+
+bool TaskGroup::is_quiet() const {
+  std::shared_lock lock(mutex_);
+  return std::all_of(runners_.begin(), runners_.end(),
+                     [](auto& r) { return r->is_at_end() && Scheduler::is_idle(*r); });
+}
+
+Result<TaskId> TaskGroup::post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const {
+  std::shared_lock lock(mutex_);
+  std::vector<TaskRunner*> holders;
+  for (auto& r : runners_)
+    if (r->task().store(store)) holders.push_back(r.get());
+  if (holders.empty())
+    return Error(ErrorCode::invalid_config, "there is no store " + std::string(store) + " in this topology");
+  TaskRunner* runner = holders[static_cast<std::size_t>(partition_for_key(key, static_cast<int>(holders.size())))];
+  runner->post([runner, job] { job(runner->task()); });
+  return runner->task().id();
+}
+
+}  // namespace millrace

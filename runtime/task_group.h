@@ -1,0 +1,88 @@
+// TaskGroup: the tasks of this process, which commit as one: opens them with their stores, and opens them anew from
+// what is committed after an abort.
+#pragma once
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <shared_mutex>
+#include <string>
+#include <vector>
+
+#include "millrace/base/config.h"
+#include "millrace/runtime/committer.h"
+#include "millrace/runtime/restorer.h"
+#include "millrace/runtime/state_directory.h"
+#include "millrace/runtime/streams_metrics.h"
+#include "millrace/runtime/topic_setup.h"
+
+namespace millrace {
+
+// What the group is made from. All of it outlives the group.
+struct TaskGroupParts {
+  Env& env;
+  LogClient& log;
+  Consumer& consumer;
+  Producer& producer;
+  Executor& io;
+  const Config& config;
+  const Topology& topology;
+  const TopicSetup& topics;
+  const GlobalStores& global_stores;
+  StreamsMetrics& metrics;
+  RunnerEnvironment& environment;
+};
+
+// Threads: open(), reopen(), stop(), watch_inputs(), ignore_inputs() and close() one at a time; the rest any.
+class TaskGroup {
+ public:
+  explicit TaskGroup(TaskGroupParts parts) : parts_(parts) {}
+  // Opens the state directory and every task, restored. Errors: the directory's, the log's, what a user's code throws
+  // in init.
+  Result<> open(const std::string& state_dir);
+  // No task runs any more when it returns (a lambda that does not return is waited for); queries that wait are
+  // answered. False: the simulated node died.
+  bool stop();
+  // After stop(): discards all that is not committed and opens every task anew. Tasks in `suspended` process nothing
+  // until resume(). Errors as of open().
+  Result<> reopen(const std::set<TaskId>& suspended);
+  void resume(TaskId id);
+  // Calls of the log that input has arrived.
+  Result<> watch_inputs();
+  Result<> ignore_inputs();
+  void wake_all();
+  void close();
+
+  // For the committer; changes in reopen() only.
+  std::vector<Member>& members() { return members_; }
+  std::size_t size() const;
+  std::int64_t processed() const;
+  // Whether all input visible now was processed, and whether no task runs either.
+  bool is_at_end() const;
+  bool is_quiet() const;
+  // Runs `job` in the task that holds `key` of the store. Error: INVALID_CONFIG, there is no such store.
+  Result<TaskId> post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const;
+
+ private:
+  Result<> open_tasks(const std::set<TaskId>& suspended);
+  Result<> open_databases(const std::vector<TaskId>& ids);
+  Result<> open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings);
+  Result<> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names);
+  Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
+  std::vector<TaskId> ids() const;
+  TaskSettings settings(std::size_t tasks);
+  Offset visible_end(const TopicPartition& partition) const;
+
+  const TaskGroupParts parts_;
+  std::unique_ptr<StateDirectory> directory_;
+  std::shared_ptr<DatabaseMemory> memory_;
+  BuilderPool pool_;
+  std::map<TaskId, std::vector<std::string>> stored_;  // names of the stores that each task keeps on disk
+  std::map<TaskId, std::unique_ptr<TaskDatabase>> databases_;
+  mutable std::shared_mutex mutex_;  // guards which runners there are
+  std::vector<std::unique_ptr<TaskRunner>> runners_;
+  std::vector<Member> members_;
+};
+
+}  // namespace millrace
