@@ -93,7 +93,10 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
     FetchRequest request{changelog, batches.end(), fetch_bytes_max};
     request.isolation = isolation;
     MR_ASSIGN(FetchedBatches fetched, consumer_.fetch(request));
-    if (fetched.bytes->empty()) break;
+    if (fetched.bytes->empty())
+      return Error(ErrorCode::corrupt_message, changelog.text() + " gives no records from offset " +
+                                                   std::to_string(batches.end()) + " on, but ends at " +
+                                                   std::to_string(end));
     batches.add(std::move(fetched));
     for (;;) {
       MR_ASSIGN(bool more, batches.next(passed));

@@ -123,6 +123,14 @@ std::vector<ConfigKey> state_and_task_keys() {
                         "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$RocksDBDslStoreSuppliers",
                         "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers"}),
        .doc = "The engine of stores whose options do not say `.in_memory`."},
+      {.name = "max.task.idle.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "0",
+       .valid = at_least(0),
+       .doc =
+           "How long a task with several inputs waits for one that has no records, before it goes on with the others: "
+           "records that come later but are older are then in time (KIP-695). 0: it waits only for what is in the "
+           "log already."},
       {.name = "task.timeout.ms",
        .type = ConfigType::duration_ms,
        .initial = "300000",

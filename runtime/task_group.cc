@@ -196,6 +196,12 @@ void TaskGroup::wake_all() {
   for (auto& r : runners_) parts_.environment.scheduler->wake(*r);
 }
 
+void TaskGroup::wake(TaskId id) {
+  std::shared_lock lock(mutex_);
+  for (auto& r : runners_)
+    if (r->task().id() == id) parts_.environment.scheduler->wake(*r);
+}
+
 // ---------------------------------------------------------------- abort
 
 bool TaskGroup::stop() {

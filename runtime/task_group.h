@@ -52,6 +52,7 @@ class TaskGroup {
   Result<> watch_inputs();
   Result<> ignore_inputs();
   void wake_all();
+  void wake(TaskId id);
   void close();
 
   // For the committer; changes in reopen() only.

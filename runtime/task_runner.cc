@@ -1,5 +1,7 @@
 #include "millrace/runtime/task_runner.h"
 
+#include <algorithm>
+
 namespace millrace {
 
 namespace {
@@ -14,6 +16,7 @@ void TaskRunner::set_task(std::unique_ptr<Task> task) {
   task_ = std::move(task);
   arrived_ = std::make_unique<std::atomic<bool>[]>(task_->inputs().size());
   for (std::size_t i = 0; i < task_->inputs().size(); ++i) arrived_[i] = true;
+  idle_until_ns_.assign(task_->inputs().size(), -1);
 }
 
 void TaskRunner::input_arrived(std::size_t index) {
@@ -54,6 +57,7 @@ void TaskRunner::run_jobs() {
 }
 
 bool TaskRunner::is_at_end() {
+  if (is_waiting_.load()) return false;
   for (std::size_t i = 0; i < task_->inputs().size(); ++i)
     if (arrived_[i].load()) return false;
   return true;
@@ -129,6 +133,28 @@ bool TaskRunner::has_dry_input() {
   return false;
 }
 
+// KIP-695: an input that is empty, with nothing behind it in the log, may yet get older records than the others have;
+// it holds them up for max.task.idle.ms from when it became empty.
+bool TaskRunner::waits_for_input() {
+  if (environment_.max_idle_ns <= 0 || task_->inputs().size() == 1) return false;
+  const std::int64_t now = environment_.clock->monotonic_ns();
+  std::int64_t until = -1;
+  bool any = false;
+  for (std::size_t i = 0; i < task_->inputs().size(); ++i) {
+    if (task_->inputs()[i]->has_head()) {
+      idle_until_ns_[i] = -1;
+      any = true;
+      continue;
+    }
+    if (idle_until_ns_[i] < 0) idle_until_ns_[i] = now + environment_.max_idle_ns;
+    until = std::max(until, idle_until_ns_[i]);
+  }
+  const bool waits = any && until > now;
+  if (waits && !is_waiting_.exchange(true)) environment_.wake_at(task_->id(), until);
+  if (!waits) is_waiting_.store(false);
+  return waits;
+}
+
 void TaskRunner::make_cut() {
   const std::int64_t started_ns = metrics_ ? environment_.clock->monotonic_ns() : 0;
   task_->flush_caches();
@@ -161,13 +187,14 @@ bool TaskRunner::slice() {
   const std::int64_t started_ns = environment_.clock->monotonic_ns(), until = started_ns + slice_ns;
   bool more = true;
   while (more) {
-    if (!fetch_input()) {
+    if (!fetch_input() || waits_for_input()) {
       more = false;
       break;
     }
     int left = records_between_looks;
     while (left-- > 0 && task_->process_one()) {
       if (has_dry_input()) break;  // it must be asked for more before the others go on: their records may be younger
+      if (environment_.max_idle_ns > 0 && waits_for_input()) break;
     }
     if (cut_requested_.load(std::memory_order_relaxed) || environment_.clock->monotonic_ns() >= until) break;
   }

@@ -41,6 +41,8 @@ struct RunnerEnvironment {
   std::size_t value_cache_bytes = 64 << 20;  // for each task
   std::function<void(TaskRunner&)> on_cut;   // a task has made its cut
   std::function<void(TaskRunner&, const TaskFailure&)> on_failure;
+  std::int64_t max_idle_ns = 0;  // max.task.idle.ms
+  std::function<void(TaskId, std::int64_t monotonic_ns)> wake_at;
   std::function<void()> on_full_tail;  // asks for an early commit
 };
 
@@ -94,6 +96,7 @@ class TaskRunner final : public Runnable {
   bool fetch_input();
   bool fetch(std::size_t index);
   bool has_dry_input();
+  bool waits_for_input();
   void make_cut();
   void run_jobs();
   void fail(const TaskFailure& failure);
@@ -104,6 +107,8 @@ class TaskRunner final : public Runnable {
   std::unique_ptr<Task> task_;
   std::unique_ptr<TaskMetrics> metrics_;
   std::unique_ptr<std::atomic<bool>[]> arrived_;  // by input
+  std::vector<std::int64_t> idle_until_ns_;       // by input: how long its emptiness holds the others up; -1: not empty
+  std::atomic<bool> is_waiting_{false};           // there are records, and an empty input holds them up
   std::atomic<bool> cut_requested_{false};
   std::atomic<bool> release_requested_{false};
   std::atomic<bool> has_jobs_{false};

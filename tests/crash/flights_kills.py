@@ -2,9 +2,10 @@
 """Kills the flights example with SIGKILL at named places of the log, the state and the commit, starts it again until it is done, and
 compares every output topic with an oracle that is computed from the CSV files alone: nothing lost, nothing twice.
 
-  flights_kills.py BIN_DIRECTORY DATA_DIRECTORY [--kills N] [--seed S] [--only PREFIX]
+  flights_kills.py BIN_DIRECTORY DATA_DIRECTORY [--kills N] [--seed S] [--only PREFIX] [--part I/N]
 
---kills: how often at each place, before and after it each (1 in CI, 20 in a soak). Exactly once, a commit every 5 ms.
+--kills: how often at each place, before and after it each (1 in CI, 20 in a soak). --part: the I-th of N parts of the kills.
+Exactly once, a commit every 5 ms.
 """
 import argparse
 import collections
@@ -166,11 +167,14 @@ def main():
     parser.add_argument('--kills', type=int, default=1)
     parser.add_argument('--seed', type=int, default=int(os.environ.get('MILLRACE_SEED', '1')))
     parser.add_argument('--only', default='')
+    parser.add_argument('--part', default='1/1')
     kills = Kills(parser.parse_args())
     counts = kills.passes()
     expected = oracle(kills.args.data)
     orders = [(site, side) for site in counts for side in ('before', 'after')] * kills.args.kills
     kills.random.shuffle(orders)
+    part, parts = (int(n) for n in kills.args.part.split('/'))
+    orders = orders[part - 1::parts]
     while orders:
         kills.life(orders, counts, expected)
     shutil.rmtree(kills.work)

@@ -308,6 +308,55 @@ TEST_F(StreamsTest, tasks_go_on_while_one_of_them_sleeps_in_a_lambda) {
   EXPECT_TRUE(streams->close());
 }
 
+constexpr Topic<std::string, std::string> names{"names", {.partitions = 1}};
+constexpr Topic<std::string, std::string> greetings{"greetings", {.partitions = 1}};
+constexpr Topic<std::string, std::string> greeted{"greeted", {.partitions = 1}};
+
+void greet(StreamsBuilder& builder) {
+  auto table = builder.table(names);
+  builder.stream(greetings)
+      .left_join(table, [](const std::string& g, const std::string* n) { return g + " " + (n ? *n : "stranger"); })
+      .to(greeted);
+}
+
+// A greeting arrives; then, while the task waits or does not, an older record of the table.
+std::string greeting_with(LogClient& log, Streams& streams, bool expects_wait) {
+  auto send = [&](const char* topic, const char* value, Timestamp at) {
+    auto producer = log.make_producer({});
+    ProducerRecord record;
+    record.topic = topic;
+    record.key = Bytes("k");
+    record.value = Bytes(value);
+    record.timestamp = at;
+    EXPECT_TRUE((*producer)->send(std::move(record)).get());
+  };
+  send("greetings", "hello", {2000});
+  EXPECT_TRUE(streams.start());
+  if (!expects_wait)
+    while (streams.processed() < 1) std::this_thread::sleep_for(1ms);
+  send("names", "Ada", {1000});
+  EXPECT_TRUE(streams.run_until_end_of_input());
+  EXPECT_TRUE(streams.close());
+  ConsumerConfig config;
+  config.auto_offset_reset = ConsumerConfig::OffsetReset::earliest;
+  auto consumer = log.make_consumer(config);
+  EXPECT_TRUE((*consumer)->assign({{"greeted", 0}}));
+  auto records = (*consumer)->poll(0ms);
+  return records && records->size() == 1 ? records->front().value.value_or("null") : "no record, or several";
+}
+
+TEST_F(StreamsTest, an_empty_input_holds_up_the_others_for_the_task_idle_time) {
+  for (const char* topic : {"names", "greetings", "greeted"}) ASSERT_TRUE(log_->admin().create_topic({topic, 1, {}}));
+  auto streams = app({{"max.task.idle.ms", "3000"}}, greet);
+  EXPECT_EQ(greeting_with(*log_, *streams, true), "hello Ada");
+}
+
+TEST_F(StreamsTest, without_a_task_idle_time_an_empty_input_holds_up_nothing) {
+  for (const char* topic : {"names", "greetings", "greeted"}) ASSERT_TRUE(log_->admin().create_topic({topic, 1, {}}));
+  auto streams = app({}, greet);
+  EXPECT_EQ(greeting_with(*log_, *streams, false), "hello stranger");
+}
+
 TEST_F(StreamsTest, close_returns_within_its_time_out_while_a_lambda_sleeps) {
   may_go_on = is_asleep = false;
   say("sleep");
