@@ -112,6 +112,9 @@ class EmbeddedApp : public ::testing::Test {
     MR_TRY(streams->start());
     auto ran = streams->run_until_end_of_input();
     auto closed = streams->close();
+    dropped_ = 0;
+    for (const MetricValue& m : streams->metrics())
+      if (m.name.group == "stream-task-metrics" && m.name.name == "dropped-records-total") dropped_ += m.value;
     if (!ran) return ran;
     return closed;
   }
@@ -145,6 +148,7 @@ class EmbeddedApp : public ::testing::Test {
     return out;
   }
 
+  double dropped_ = 0;  // dropped-records-total of the last run, all tasks together
   std::filesystem::path dir_;
   std::vector<std::filesystem::path> dirs_;
   std::unique_ptr<LogClient> log_;
