@@ -1,138 +1,146 @@
 #include "millrace/broker/topic_config.h"
 
 #include <algorithm>
-#include <charconv>
-#include <set>
+#include <array>
 
 namespace millrace::broker {
 namespace {
 
-struct NumberKey {
-  const char* name;
-  std::int64_t TopicConfig::* field;
-  std::int64_t min;
-};
-constexpr NumberKey numbers[] = {
-    {"delete.retention.ms", &TopicConfig::delete_retention_ms, 0},
-    {"index.interval.bytes", &TopicConfig::index_interval_bytes, 0},
-    {"max.message.bytes", &TopicConfig::max_message_bytes, 0},
-    {"message.timestamp.after.max.ms", &TopicConfig::timestamp_after_max_ms, 0},
-    {"message.timestamp.before.max.ms", &TopicConfig::timestamp_before_max_ms, 0},
-    {"min.compaction.lag.ms", &TopicConfig::min_compaction_lag_ms, 0},
-    {"retention.bytes", &TopicConfig::retention_bytes, -1},
-    {"retention.ms", &TopicConfig::retention_ms, -1},
-    {"segment.bytes", &TopicConfig::segment_bytes, 1024},
-    {"segment.index.bytes", &TopicConfig::segment_index_bytes, 4},
-    {"segment.ms", &TopicConfig::segment_ms, 1},
-};
-const std::set<std::string> replication_keys = {"follower.replication.throttled.replicas",
-                                                "leader.replication.throttled.replicas",
-                                                "min.insync.replicas",
-                                                "unclean.leader.election.enable",
-                                                "remote.storage.enable",
-                                                "local.retention.bytes",
-                                                "local.retention.ms"};
+constexpr std::array replication_keys = {"follower.replication.throttled.replicas",
+                                         "leader.replication.throttled.replicas",
+                                         "min.insync.replicas",
+                                         "unclean.leader.election.enable",
+                                         "remote.storage.enable",
+                                         "local.retention.bytes",
+                                         "local.retention.ms"};
 
-Error invalid(const std::string& key, const std::string& value, std::string_view want) {
-  return Error(ErrorCode::invalid_config, key + "=" + value + ": " + std::string(want));
+// What becomes of old records.
+std::vector<ConfigKey> retention_keys() {
+  return {
+      {.name = "cleanup.policy",
+       .type = ConfigType::list,
+       .initial = "delete",
+       .valid = one_of({"delete", "compact"}),
+       .doc = "`delete`: segments go when they are old, or too many. `compact`: the last value of each key stays. "
+              "`compact,delete`: both. Empty: everything stays."},
+      {.name = "retention.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "604800000",
+       .valid = at_least(-1),
+       .doc = "With `delete`: how old a segment's youngest record may become. -1: no limit."},
+      {.name = "retention.bytes",
+       .type = ConfigType::size_bytes,
+       .initial = "-1",
+       .valid = at_least(-1),
+       .doc = "With `delete`: how large a partition may become. -1: no limit."},
+      {.name = "delete.retention.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "86400000",
+       .valid = at_least(0),
+       .doc = "With `compact`: how long a tombstone stays after the compaction that met it first. A checkpoint of a "
+              "store that is older is not trusted."},
+      {.name = "min.cleanable.dirty.ratio",
+       .type = ConfigType::real,
+       .initial = "0.5",
+       .valid = between(0, 1),
+       .doc = "With `compact`: how large a share of the log must be new before it is compacted."},
+      {.name = "min.compaction.lag.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "0",
+       .valid = at_least(0),
+       .doc = "With `compact`: how old a record must be before it can be compacted away."},
+  };
 }
 
-Result<std::int64_t> number(const std::string& key, const std::string& value, std::int64_t min) {
-  std::int64_t n = 0;
-  auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), n);
-  if (error != std::errc() || end != value.data() + value.size()) return invalid(key, value, "not a whole number");
-  if (n < min) return invalid(key, value, "the least is " + std::to_string(min));
-  return n;
-}
-
-Result<> parse_cleanup_policy(const std::string& value, TopicConfig& config) {
-  config.deletes = config.compacts = false;
-  for (std::size_t at = 0; at <= value.size();) {
-    std::size_t comma = std::min(value.find(',', at), value.size());
-    std::string word = value.substr(at, comma - at);
-    while (!word.empty() && word.front() == ' ') word.erase(0, 1);
-    while (!word.empty() && word.back() == ' ') word.pop_back();
-    if (word == "delete") {
-      config.deletes = true;
-    } else if (word == "compact") {
-      config.compacts = true;
-    } else if (!word.empty()) {
-      return invalid("cleanup.policy", value, "delete, compact, or both with a comma");
-    }
-    at = comma + 1;
-  }
-  return {};
-}
-
-std::size_t edit_distance(const std::string& a, const std::string& b) {
-  std::vector<std::size_t> row(b.size() + 1);
-  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
-  for (std::size_t i = 1; i <= a.size(); ++i) {
-    std::size_t diagonal = row[0];
-    row[0] = i;
-    for (std::size_t j = 1; j <= b.size(); ++j) {
-      std::size_t above = row[j];
-      row[j] = std::min({above + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
-      diagonal = above;
-    }
-  }
-  return row[b.size()];
-}
-
-Error unknown(const std::string& key) {
-  if (replication_keys.count(key)) {
-    return Error(ErrorCode::invalid_config, key + " is about replication, which one machine has not");
-  }
-  auto keys = topic_config_keys();
-  auto nearest = std::min_element(keys.begin(), keys.end(), [&](const auto& a, const auto& b) {
-    return edit_distance(a, key) < edit_distance(b, key);
-  });
-  return Error(ErrorCode::invalid_config, "no topic configuration is called " + key + "; the nearest is " + *nearest);
-}
-
-Result<> set(TopicConfig& config, const std::string& key, const std::string& value) {
-  for (const auto& known : numbers) {
-    if (key == known.name) {
-      MR_ASSIGN(config.*known.field, number(key, value, known.min));
-      return {};
-    }
-  }
-  if (key == "cleanup.policy") return parse_cleanup_policy(value, config);
-  if (key == "message.timestamp.type") {
-    if (value != "CreateTime" && value != "LogAppendTime") return invalid(key, value, "CreateTime or LogAppendTime");
-    config.log_append_time = value == "LogAppendTime";
-    return {};
-  }
-  if (key == "compression.type") {
-    if (value != "producer") return invalid(key, value, "only producer: batches are stored as they come");
-    return {};
-  }
-  if (key == "min.cleanable.dirty.ratio") {
-    double ratio = 0;
-    auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), ratio);
-    if (error != std::errc() || end != value.data() + value.size() || !(ratio >= 0 && ratio <= 1)) {
-      return invalid(key, value, "a number from 0 to 1");
-    }
-    config.min_cleanable_dirty_ratio = ratio;
-    return {};
-  }
-  return unknown(key);
+// How records are taken and stored.
+std::vector<ConfigKey> storage_keys() {
+  return {
+      {.name = "segment.bytes",
+       .type = ConfigType::size_bytes,
+       .initial = "1073741824",
+       .valid = at_least(1024),
+       .doc = "A segment of this size is closed and the next one begun. Only closed ones are deleted or compacted.",
+       .kafka = "Kafka's least is 1 MiB since 4.0"},
+      {.name = "segment.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "604800000",
+       .valid = at_least(1),
+       .doc = "A segment of this age is closed by the next record."},
+      {.name = "segment.index.bytes",
+       .type = ConfigType::size_bytes,
+       .initial = "10485760",
+       .valid = at_least(4),
+       .doc = "A segment whose offset index has this size is closed."},
+      {.name = "index.interval.bytes",
+       .type = ConfigType::size_bytes,
+       .initial = "4096",
+       .valid = at_least(0),
+       .doc = "About every how many bytes of a segment there is an index entry."},
+      {.name = "max.message.bytes",
+       .type = ConfigType::size_bytes,
+       .initial = "1048588",
+       .valid = at_least(0),
+       .doc = "The largest record batch that is taken: else MESSAGE_TOO_LARGE."},
+      {.name = "compression.type",
+       .type = ConfigType::string,
+       .initial = "producer",
+       .valid = one_of({"producer"}),
+       .doc = "Batches are stored as producers compressed them.",
+       .kafka = "Kafka can compress anew"},
+      {.name = "message.timestamp.type",
+       .type = ConfigType::string,
+       .initial = "CreateTime",
+       .valid = one_of({"CreateTime", "LogAppendTime"}),
+       .doc = "Whether records bear their producer's time or that of the append."},
+      {.name = "message.timestamp.before.max.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "9223372036854775807",
+       .valid = at_least(0),
+       .doc = "With `CreateTime`: how far behind the clock a record may be: else INVALID_TIMESTAMP."},
+      {.name = "message.timestamp.after.max.ms",
+       .type = ConfigType::duration_ms,
+       .initial = "3600000",
+       .valid = at_least(0),
+       .doc = "With `CreateTime`: how far ahead of the clock a record may be: else INVALID_TIMESTAMP."},
+  };
 }
 
 }  // namespace
 
-Result<TopicConfig> TopicConfig::parse(const std::map<std::string, std::string>& configs) {
-  TopicConfig config;
-  for (const auto& [key, value] : configs) MR_TRY(set(config, key, value));
-  return config;
+const ConfigTable& topic_configs() {
+  static const ConfigTable table("Topics", [] {
+    auto all = retention_keys();
+    auto more = storage_keys();
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  }());
+  return table;
 }
 
-std::vector<std::string> topic_config_keys() {
-  std::vector<std::string> keys = {"cleanup.policy", "compression.type", "message.timestamp.type",
-                                   "min.cleanable.dirty.ratio"};
-  for (const auto& known : numbers) keys.push_back(known.name);
-  std::sort(keys.begin(), keys.end());
-  return keys;
+Result<TopicConfig> TopicConfig::parse(const std::map<std::string, std::string>& configs) {
+  for (const auto& [key, value] : configs)
+    if (std::find(replication_keys.begin(), replication_keys.end(), key) != replication_keys.end())
+      return Error(ErrorCode::invalid_config, key + " is about replication, which one machine has not");
+  MR_ASSIGN(const Config given, Config::parse(topic_configs(), configs));
+  const std::vector<std::string> policies = given.list("cleanup.policy");
+  auto has = [&](const char* policy) { return std::find(policies.begin(), policies.end(), policy) != policies.end(); };
+  TopicConfig config;
+  config.deletes = has("delete");
+  config.compacts = has("compact");
+  config.segment_bytes = given.integer("segment.bytes");
+  config.segment_ms = given.integer("segment.ms");
+  config.segment_index_bytes = given.integer("segment.index.bytes");
+  config.index_interval_bytes = given.integer("index.interval.bytes");
+  config.retention_bytes = given.integer("retention.bytes");
+  config.retention_ms = given.integer("retention.ms");
+  config.delete_retention_ms = given.integer("delete.retention.ms");
+  config.min_compaction_lag_ms = given.integer("min.compaction.lag.ms");
+  config.min_cleanable_dirty_ratio = given.real("min.cleanable.dirty.ratio");
+  config.max_message_bytes = given.integer("max.message.bytes");
+  config.log_append_time = given.string("message.timestamp.type") == "LogAppendTime";
+  config.timestamp_before_max_ms = given.integer("message.timestamp.before.max.ms");
+  config.timestamp_after_max_ms = given.integer("message.timestamp.after.max.ms");
+  return config;
 }
 
 }  // namespace millrace::broker

@@ -1,16 +1,14 @@
 // A topic's configuration: Kafka's keys, those that mean something on one machine.
 //
 // A key that is not in the table is refused and not ignored: INVALID_CONFIG names the nearest one, and says so when
-// Kafka has the key and one machine has no use for it (replication).
+// Kafka has the key and one machine has no use for it (replication). docs/configuration.md lists them.
 #pragma once
 #include <cstdint>
 #include <map>
 #include <string>
-#include <vector>
 
-#include "millrace/base/compression.h"
+#include "millrace/base/config.h"
 #include "millrace/base/result.h"
-#include "millrace/base/types.h"
 
 namespace millrace::broker {
 
@@ -36,7 +34,7 @@ struct TopicConfig {
   static Result<TopicConfig> parse(const std::map<std::string, std::string>& configs);
 };
 
-// The keys that parse() knows, sorted.
-std::vector<std::string> topic_config_keys();
+// The keys that parse() knows, with Kafka's defaults.
+const ConfigTable& topic_configs();
 
 }  // namespace millrace::broker

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "millrace/base/base64.h"
 #include "millrace/base/record_batch.h"
 #include "millrace/broker/log/segment.h"
 
@@ -80,19 +81,10 @@ bool topic_names_collide(const std::string& a, const std::string& b) {
 }
 
 std::string text_of(const TopicId& id) {
-  constexpr char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
   std::string bytes;
   append_big_endian(bytes, id.high);
   append_big_endian(bytes, id.low);
-  std::string text;
-  std::uint32_t bits = 0;
-  int count = 0;
-  for (char c : bytes) {
-    bits = bits << 8 | static_cast<std::uint8_t>(c);
-    for (count += 8; count >= 6; count -= 6) text += digits[bits >> (count - 6) & 63];
-  }
-  if (count > 0) text += digits[bits << (6 - count) & 63];
-  return text;
+  return to_base64_url(bytes);
 }
 
 Result<std::unique_ptr<Topics>> Topics::open(LogDirectory& logs) {

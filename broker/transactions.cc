@@ -36,34 +36,19 @@ Result<std::unique_ptr<Transactions>> Transactions::open(LogDirectory& directory
 }
 
 Result<> Transactions::load() {
-  ReadRequest request;
-  request.offset = state_log_->offsets().log_start_offset;
-  Bytes scratch;
-  for (;;) {
-    MR_ASSIGN(auto read, state_log_->read(request));
-    BytesView left = *read.bytes;
-    if (left.empty()) return {};
-    while (!left.empty()) {
-      MR_ASSIGN(auto batch, RecordBatchView::parse(left));
-      left.remove_prefix(batch.bytes().size());
-      request.offset = batch.last_offset() + 1;
-      RecordReader reader(batch, scratch);
-      RecordView record;
-      while (reader.next(record)) {
-        if (!record.has_value()) {
-          ByteReader key(record.key);
-          key.number<std::int16_t>();
-          transactions_.erase(std::string(key.slice(key.number<std::int16_t>())));
-          continue;
-        }
-        MR_ASSIGN(auto decoded, decode_transaction(record.key, record.value));
-        auto& transaction = transactions_[decoded.transactional_id];
-        if (!transaction) transaction = std::make_shared<Transaction>();
-        transaction->record = std::move(decoded);
-      }
-      MR_TRY(reader.status());
+  return for_each_record(*state_log_, [&](const RecordBatchView&, const RecordView& record) -> Result<> {
+    if (!record.has_value()) {
+      ByteReader key(record.key);
+      key.number<std::int16_t>();
+      transactions_.erase(std::string(key.slice(key.number<std::int16_t>())));
+      return {};
     }
-  }
+    MR_ASSIGN(auto decoded, decode_transaction(record.key, record.value));
+    auto& transaction = transactions_[decoded.transactional_id];
+    if (!transaction) transaction = std::make_shared<Transaction>();
+    transaction->record = std::move(decoded);
+    return {};
+  });
 }
 
 Result<> Transactions::recover() {

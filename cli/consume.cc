@@ -11,7 +11,7 @@
 #include <mutex>
 
 #include "cli/command.h"
-#include "cli/field_format.h"
+#include "cli/format_options.h"
 #include "cli/progress.h"
 #include "cli/record_lines.h"
 #include "millrace/runtime/committed_batches.h"
@@ -24,9 +24,7 @@ struct ConsumeArguments {
   bool from_beginning = false;
   bool exit_at_end = false;
   std::string isolation = "read_uncommitted";
-  std::string format = "text";
-  std::string key_format = "string";
-  std::string value_format = "string";
+  FormatOptions format;
   bool print_key = false;
   std::string separator = "\t";
   std::string null = "null";
@@ -90,9 +88,9 @@ class TopicPrinter {
  public:
   TopicPrinter(Consumer& consumer, const ConsumeArguments& arguments, Isolation isolation)
       : consumer_(consumer), arguments_(arguments), isolation_(isolation) {
-    format_.json = arguments.format == "json";
-    format_.key = field_format_named(arguments.key_format);
-    format_.value = field_format_named(arguments.value_format);
+    format_.json = arguments.format.json();
+    format_.key = arguments.format.key();
+    format_.value = arguments.format.value();
     format_.print_key = arguments.print_key;
     format_.separator = arguments.separator;
     format_.null = arguments.null;
@@ -245,18 +243,9 @@ void add_consume(CLI::App& app, Session& session) {
   sub->add_option("--isolation", a->isolation, "Whether records of open and aborted transactions are shown")
       ->check(CLI::IsMember({"read_uncommitted", "read_committed"}))
       ->capture_default_str();
-  sub->add_option(
-         "--format", a->format,
-         "json: an object a line with topic, partition, offset, timestamp, key, value, headers; what is not UTF-8 is "
-         "{\"base64\": …}")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
-  sub->add_option("--key-format", a->key_format, "What keys are")
-      ->check(CLI::IsMember(field_format_names()))
-      ->capture_default_str();
-  sub->add_option("--value-format", a->value_format, "What values are")
-      ->check(CLI::IsMember(field_format_names()))
-      ->capture_default_str();
+  a->format.add_to(*sub,
+                   "an object a line with topic, partition, offset, timestamp, key, value, headers; what is not UTF-8 "
+                   "is {\"base64\": …}");
   sub->add_flag("--print-key", a->print_key, "With --format text: the key and the separator before each value");
   sub->add_option("--separator", a->separator, "Between key and value; a tab unless given");
   sub->add_option("--null", a->null, "With --format text: what stands for a null key or value")->capture_default_str();

@@ -7,6 +7,8 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "millrace/base/base64.h"
+
 namespace millrace::cli {
 namespace {
 
@@ -58,8 +60,6 @@ Result<Bytes> from_hex(std::string_view text) {
   if (text.size() % 2 != 0) return misfit(text, "pairs of hexadecimal digits");
   return bytes;
 }
-
-constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 }  // namespace
 
@@ -171,36 +171,6 @@ bool is_utf8(std::string_view text) {
     i += size;
   }
   return true;
-}
-
-std::string to_base64(BytesView bytes) {
-  std::string text;
-  for (std::size_t i = 0; i < bytes.size(); i += 3) {
-    std::uint32_t three = 0;
-    for (std::size_t k = 0; k < 3; ++k)
-      three = three << 8 | (i + k < bytes.size() ? static_cast<unsigned char>(bytes[i + k]) : 0);
-    for (std::size_t k = 0; k < 4; ++k) text += i + k > bytes.size() ? '=' : base64_digits[three >> (18 - 6 * k) & 63];
-  }
-  return text;
-}
-
-Result<Bytes> from_base64(std::string_view text) {
-  Bytes bytes;
-  std::size_t digits = text.find('=');
-  if (text.size() % 4 != 0 || (digits != text.npos && (digits + 2 < text.size() || text.back() != '=')))
-    return misfit(text, "base64");
-  std::uint32_t collected = 0;
-  int bits = 0;
-  for (char c : text.substr(0, digits)) {
-    std::size_t digit = base64_digits.find(c);
-    if (digit == base64_digits.npos) return misfit(text, "base64");
-    collected = collected << 6 | static_cast<std::uint32_t>(digit);
-    bits += 6;
-    if (bits < 8) continue;
-    bits -= 8;
-    bytes += static_cast<char>(collected >> bits & 255);
-  }
-  return bytes;
 }
 
 }  // namespace millrace::cli

@@ -28,7 +28,5 @@ Result<Bytes> from_text(std::string_view text, FieldFormat format);
 Result<Bytes> from_json(const nlohmann::ordered_json& json, FieldFormat format);
 
 bool is_utf8(std::string_view text);
-std::string to_base64(BytesView bytes);
-Result<Bytes> from_base64(std::string_view text);
 
 }  // namespace millrace::cli

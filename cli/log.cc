@@ -8,6 +8,7 @@
 
 #include "cli/command.h"
 #include "cli/field_format.h"
+#include "millrace/base/base64.h"
 #include "millrace/base/env_real.h"
 #include "millrace/base/record_batch.h"
 #include "millrace/broker/groups/offsets.h"

@@ -13,7 +13,7 @@
 #include <nlohmann/json.hpp>
 
 #include "cli/command.h"
-#include "cli/field_format.h"
+#include "cli/format_options.h"
 #include "cli/progress.h"
 #include "millrace/base/env_real.h"
 #include "millrace/base/record_batch.h"
@@ -24,9 +24,7 @@ namespace {
 
 struct ProduceArguments {
   std::string topic;
-  std::string format = "text";
-  std::string key_format = "string";
-  std::string value_format = "string";
+  FormatOptions format;
   std::string key_separator;
   std::string null;
   std::string file;
@@ -97,11 +95,11 @@ Result<> parse_text(const std::string& line, const ProduceArguments& arguments, 
     std::string_view key = value.substr(0, at);
     value = value.substr(at + arguments.key_separator.size());
     if (arguments.null.empty() || key != arguments.null) {
-      MR_ASSIGN(record.key, from_text(key, field_format_named(arguments.key_format)));
+      MR_ASSIGN(record.key, from_text(key, arguments.format.key()));
     }
   }
   if (!arguments.null.empty() && value == arguments.null) return {};
-  MR_ASSIGN(record.value, from_text(value, field_format_named(arguments.value_format)));
+  MR_ASSIGN(record.value, from_text(value, arguments.format.value()));
   return {};
 }
 
@@ -132,10 +130,10 @@ Result<> parse_json(const std::string& line, const ProduceArguments& arguments, 
     if (!known) return Error(ErrorCode::invalid_record, "there is no field " + name + " in a record");
   }
   if (json.contains("key") && !json["key"].is_null()) {
-    MR_ASSIGN(record.key, from_json(json["key"], field_format_named(arguments.key_format)));
+    MR_ASSIGN(record.key, from_json(json["key"], arguments.format.key()));
   }
   if (json.contains("value") && !json["value"].is_null()) {
-    MR_ASSIGN(record.value, from_json(json["value"], field_format_named(arguments.value_format)));
+    MR_ASSIGN(record.value, from_json(json["value"], arguments.format.value()));
   }
   if (json.contains("timestamp")) {
     if (!json["timestamp"].is_number_integer())
@@ -154,7 +152,7 @@ Result<ProducerRecord> parse(const std::string& line, const ProduceArguments& ar
   ProducerRecord record;
   record.topic = arguments.topic;
   if (arguments.partition >= 0) record.partition = arguments.partition;
-  MR_TRY(arguments.format == "json" ? parse_json(line, arguments, record) : parse_text(line, arguments, record));
+  MR_TRY(arguments.format.json() ? parse_json(line, arguments, record) : parse_text(line, arguments, record));
   for (const std::string& header : arguments.headers) {
     const std::size_t equals = header.find('=');
     record.headers.push_back({header.substr(0, equals), Bytes(header.substr(equals + 1))});
@@ -214,15 +212,7 @@ void add_produce(CLI::App& app, Session& session) {
   sub->add_option("--file", a->file, "Read this file instead; it may be zstd-compressed")->check(CLI::ExistingFile);
   sub->add_option("--key-separator", a->key_separator,
                   "The key stands before it, the value after it; without it keys are null");
-  sub->add_option("--format", a->format, "json: an object a line, as consume --format json prints them")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
-  sub->add_option("--key-format", a->key_format, "What keys are")
-      ->check(CLI::IsMember(field_format_names()))
-      ->capture_default_str();
-  sub->add_option("--value-format", a->value_format, "What values are")
-      ->check(CLI::IsMember(field_format_names()))
-      ->capture_default_str();
+  a->format.add_to(*sub, "an object a line, as consume --format json prints them");
   sub->add_option("--null", a->null, "With --format text: a key or value of this text is null");
   sub->add_option("--header", a->headers, "A header for every record, as name=value; may be repeated")->check(is_pair);
   sub->add_option("--partition", a->partition,

@@ -1,7 +1,8 @@
+#include "millrace/connectors/csv_row.h"
+
 #include <charconv>
 
 #include "millrace/base/config.h"
-#include "millrace/connectors/csv.h"
 
 namespace millrace {
 

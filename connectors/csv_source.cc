@@ -4,8 +4,13 @@
 
 namespace millrace {
 
+namespace {
+constexpr int position_version = 1;
+}
+
 Bytes encode_csv_position(const CsvPosition& position) {
-  nlohmann::ordered_json json = {{"byte_offset", position.byte_offset},
+  nlohmann::ordered_json json = {{"version", position_version},
+                                 {"byte_offset", position.byte_offset},
                                  {"row", position.row},
                                  {"head_crc", position.head_crc},
                                  {"tail_crc", position.tail_crc}};
@@ -14,6 +19,10 @@ Bytes encode_csv_position(const CsvPosition& position) {
 
 Result<CsvPosition> decode_csv_position(BytesView text) {
   auto json = nlohmann::json::parse(text, nullptr, /*allow_exceptions=*/false);
+  if (json.is_object() && json.contains("version") && json["version"] != position_version)
+    return Error(ErrorCode::unsupported_version, "a position in a CSV file of version " + json["version"].dump() +
+                                                     "; this Millrace reads version " +
+                                                     std::to_string(position_version));
   CsvPosition position;
   auto take = [&](const char* name, auto& into) {
     if (!json.is_object() || !json.contains(name) || !json[name].is_number_unsigned()) return false;

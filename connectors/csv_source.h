@@ -50,7 +50,8 @@ class CsvSource : public Source {
   CsvPosition committed_;
 };
 
-// The record's value in the source offsets topic, and back. Error: INVALID_RECORD.
+// The record's value in the source offsets topic, and back. Errors: INVALID_RECORD, UNSUPPORTED_VERSION.
+// (docs/formats/source_offsets.md)
 Bytes encode_csv_position(const CsvPosition& position);
 Result<CsvPosition> decode_csv_position(BytesView text);
 

@@ -17,6 +17,8 @@
 #include "millrace/base/record_batch.h"
 #include "millrace/base/result.h"
 #include "millrace/base/types.h"
+#include "millrace/connectors/new_topic.h"
+#include "millrace/connectors/producer_record.h"
 
 namespace millrace {
 
@@ -46,14 +48,6 @@ struct ProducerConfig {
   Duration delivery_timeout = 120s;
 };
 
-struct ProducerRecord {
-  std::string topic;
-  std::optional<PartitionId> partition;  // none: murmur2 of the key as Java's, sticky for null keys (KIP-480)
-  std::optional<Bytes> key;
-  std::optional<Bytes> value;
-  std::optional<Timestamp> timestamp;  // none: now
-  Headers headers;
-};
 struct RecordMetadata {
   TopicPartition partition;
   Offset offset = -1;
@@ -178,12 +172,6 @@ class Consumer {
 
 // ---------------------------------------------------------------- Admin
 
-struct NewTopic {
-  std::string name;
-  int partitions = 1;
-  std::map<std::string, std::string>
-      configs;  // Kafka's keys: cleanup.policy, retention.ms, segment.bytes, max.message.bytes, …
-};
 struct TopicDescription {
   std::string name;
   TopicId id;

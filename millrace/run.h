@@ -15,8 +15,8 @@
 #include <utility>
 #include <vector>
 
-#include "millrace/dsl/streams_builder.h"
 #include "millrace/sources.h"
+#include "millrace/topology_function.h"
 
 namespace millrace {
 
@@ -25,20 +25,6 @@ namespace millrace {
 struct ProgramArgument {
   std::string name, help;
   std::string* into = nullptr;
-};
-
-// Any callable of the shape (StreamsBuilder&).
-class TopologyFunction {
- public:
-  template <std::invocable<StreamsBuilder&> F>
-  TopologyFunction(F f)
-      : closure_(std::make_shared<F>(std::move(f))),
-        call_([](const void* c, StreamsBuilder& b) { (*static_cast<const F*>(c))(b); }) {}
-  void operator()(StreamsBuilder& builder) const { call_(closure_.get(), builder); }
-
- private:
-  std::shared_ptr<const void> closure_;
-  void (*call_)(const void*, StreamsBuilder&);
 };
 
 // Any callable of the shape (Sources&); may be left out.

@@ -1,15 +1,15 @@
 // Sources: files that a program reads into topics before its topology starts: each once, to its end, its position
 // committed with the rows.
 #pragma once
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <type_traits>
 #include <vector>
 
-#include "millrace/connectors/csv.h"
-#include "millrace/connectors/log_client.h"
+#include "millrace/connectors/csv_row.h"
+#include "millrace/connectors/new_topic.h"
+#include "millrace/connectors/producer_record.h"
 #include "millrace/dsl/topic.h"
 
 namespace millrace {
@@ -27,10 +27,27 @@ Record(K, V) -> Record<K, V>;
 template <class K, class V>
 Record(K, V, Timestamp) -> Record<K, V>;
 
+// A row to a record, to nothing (the row is skipped), or to an error that stops the source. Any callable of that shape;
+// not a std::function, whose header every program would have to read.
+class RowFunction {
+ public:
+  template <class F>
+    requires std::is_invocable_r_v<Result<std::optional<ProducerRecord>>, const F&, const CsvRow&>
+  RowFunction(F f)
+      : closure_(std::make_shared<const F>(std::move(f))),
+        call_([](const void* c, const CsvRow& row) -> Result<std::optional<ProducerRecord>> {
+          return (*static_cast<const F*>(c))(row);
+        }) {}
+  Result<std::optional<ProducerRecord>> operator()(const CsvRow& row) const { return call_(closure_.get(), row); }
+
+ private:
+  std::shared_ptr<const void> closure_;
+  Result<std::optional<ProducerRecord>> (*call_)(const void*, const CsvRow&);
+};
+
 // What is to be read, in order. One thread.
 class Sources {
  public:
-  using RowFunction = std::function<Result<std::optional<ProducerRecord>>(const CsvRow&)>;
   struct Csv {
     std::string file;
     NewTopic topic;  // made if it is missing

@@ -1,5 +1,6 @@
 #include "millrace/runtime/offset_metadata.h"
 
+#include "millrace/base/base64.h"
 #include "millrace/base/bytes.h"
 
 namespace millrace {
@@ -7,33 +8,6 @@ namespace millrace {
 namespace {
 
 constexpr char version = 2;
-constexpr std::string_view alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-std::string base64(BytesView in) {
-  std::string out;
-  for (std::size_t i = 0; i < in.size(); i += 3) {
-    std::uint32_t n = 0;
-    for (std::size_t j = 0; j < 3; ++j) n = n << 8 | (i + j < in.size() ? static_cast<std::uint8_t>(in[i + j]) : 0);
-    for (std::size_t j = 0; j < 4; ++j) out += i + j <= in.size() ? alphabet[n >> (18 - 6 * j) & 63] : '=';
-  }
-  return out;
-}
-
-Result<Bytes> from_base64(std::string_view in) {
-  Bytes out;
-  std::uint32_t n = 0;
-  int bits = 0;
-  for (char c : in) {
-    if (c == '=') break;
-    const std::size_t digit = alphabet.find(c);
-    if (digit == std::string_view::npos) return Error(ErrorCode::corrupt_message, "offset metadata is not base64");
-    n = n << 6 | static_cast<std::uint32_t>(digit);
-    bits += 6;
-    if (bits >= 8) out += static_cast<char>(n >> (bits -= 8) & 255);
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string encode(const OffsetMetadata& metadata) {
@@ -46,14 +20,15 @@ std::string encode(const OffsetMetadata& metadata) {
     out += name;
     append_big_endian(out, value);
   }
-  return base64(out);
+  return to_base64(out);
 }
 
 Result<OffsetMetadata> decode_offset_metadata(std::string_view text) {
   OffsetMetadata result;
   if (text.empty()) return result;
-  MR_ASSIGN(Bytes bytes, from_base64(text));
-  ByteReader reader(bytes);
+  auto bytes = from_base64(text);
+  if (!bytes) return Error(ErrorCode::corrupt_message, "offset metadata: " + bytes.error().message());
+  ByteReader reader(*bytes);
   const char found = reader.number<char>();
   if (found != 1 && found != version)
     return Error(ErrorCode::unsupported_version, "offset metadata of version " + std::to_string(found));

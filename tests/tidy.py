@@ -19,7 +19,7 @@ LAYERS = {  # folder: what it may include, besides itself
 PROGRAMS = ['cli', 'examples', 'bench', 'tests']
 # Third-party headers, and where they may be included. None of them in a layer's headers.
 THIRD_PARTY = [
-    (r'rocksdb/', ['statestore/rocksdb/', 'bench/', 'tests/statestore/']),
+    (r'rocksdb/', ['statestore/rocksdb/', 'bench/', 'tests/statestore/', 'tests/formats/']),
     (r'(one)?api/tbb|tbb/', ['base/executor_tbb.cc', 'bench/']),
     (r'spdlog/|fmt/', ['base/']),
     (r'asio', []),

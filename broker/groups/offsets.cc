@@ -57,40 +57,25 @@ Result<std::unique_ptr<Offsets>> Offsets::load(std::shared_ptr<PartitionLog> log
 }
 
 Result<> Offsets::load() {
-  ReadRequest request;
-  request.offset = log_->offsets().log_start_offset;
-  Bytes scratch;
-  for (;;) {
-    MR_ASSIGN(auto read, log_->read(request));
-    BytesView left = *read.bytes;
-    if (left.empty()) return {};
-    while (!left.empty()) {
-      MR_ASSIGN(auto batch, RecordBatchView::parse(left));
-      left.remove_prefix(batch.bytes().size());
-      request.offset = batch.last_offset() + 1;
-      if (batch.is_control()) {
-        MR_ASSIGN(auto type, decode_control(batch));
-        complete(batch.producer_id(), type);
-        continue;
-      }
-      RecordReader reader(batch, scratch);
-      RecordView record;
-      while (reader.next(record)) {
-        MR_ASSIGN(auto key, decode_offset_key(record.key));
-        if (!key) continue;
-        std::optional<GroupOffset> value;
-        if (record.has_value()) {
-          MR_ASSIGN(value, decode_offset_value(record.value));
-        }
-        if (batch.is_transactional()) {
-          pending_[batch.producer_id()].push_back({*key, value});
-        } else {
-          apply(*key, value);
-        }
-      }
-      MR_TRY(reader.status());
+  return for_each_record(*log_, [&](const RecordBatchView& batch, const RecordView& record) -> Result<> {
+    if (batch.is_control()) {
+      MR_ASSIGN(auto type, decode_control(batch));
+      complete(batch.producer_id(), type);
+      return {};
     }
-  }
+    MR_ASSIGN(auto key, decode_offset_key(record.key));
+    if (!key) return {};
+    std::optional<GroupOffset> value;
+    if (record.has_value()) {
+      MR_ASSIGN(value, decode_offset_value(record.value));
+    }
+    if (batch.is_transactional()) {
+      pending_[batch.producer_id()].push_back({*key, value});
+    } else {
+      apply(*key, value);
+    }
+    return {};
+  });
 }
 
 // Under mutex_ (or while loading).

@@ -231,4 +231,10 @@ class PartitionLog {
   std::map<const void*, std::function<void()>> listeners_;
 };
 
+// Calls `each` for every record of the batches from the log start on, control batches too: how what is kept in a
+// topic (committed offsets, transactions) is read back at a start. Errors: of `read`, of a batch that does not parse,
+// and the first that `each` returns.
+Result<> for_each_record(PartitionLog& log,
+                         const std::function<Result<>(const RecordBatchView&, const RecordView&)>& each);
+
 }  // namespace millrace::broker

@@ -169,4 +169,25 @@ Result<std::optional<Offset>> PartitionLog::offset_for_time(Timestamp timestamp)
   return found;
 }
 
+Result<> for_each_record(PartitionLog& log,
+                         const std::function<Result<>(const RecordBatchView&, const RecordView&)>& each) {
+  ReadRequest request;
+  request.offset = log.offsets().log_start_offset;
+  Bytes scratch;
+  for (;;) {
+    MR_ASSIGN(auto read, log.read(request));
+    BytesView left = *read.bytes;
+    if (left.empty()) return {};
+    while (!left.empty()) {
+      MR_ASSIGN(auto batch, RecordBatchView::parse(left));
+      left.remove_prefix(batch.bytes().size());
+      request.offset = batch.last_offset() + 1;
+      RecordReader reader(batch, scratch);
+      RecordView record;
+      while (reader.next(record)) MR_TRY(each(batch, record));
+      MR_TRY(reader.status());
+    }
+  }
+}
+
 }  // namespace millrace::broker

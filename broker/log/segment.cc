@@ -9,6 +9,7 @@ namespace {
 constexpr std::size_t offset_entry_size = 8;
 constexpr std::size_t time_entry_size = 12;
 constexpr std::size_t aborted_entry_size = 34;
+constexpr std::int16_t aborted_entry_version = 0;
 
 }  // namespace
 
@@ -108,7 +109,7 @@ void Segment::index_batch(const RecordBatchView& batch, std::uint64_t position) 
 
 void Segment::add_aborted(const AbortedTransaction& aborted) {
   char entry[aborted_entry_size];
-  to_big_endian<std::int16_t>(0, entry);  // version
+  to_big_endian(aborted_entry_version, entry);
   to_big_endian(aborted.producer_id, entry + 2);
   to_big_endian(aborted.first_offset, entry + 10);
   to_big_endian(aborted.last_offset, entry + 18);
@@ -246,7 +247,8 @@ bool Segment::indexes_look_sound() const {
               [&](const char* e) {
                 return from_big_endian<std::int32_t>(e) >= 0 && from_big_endian<std::uint32_t>(e + 4) < size_;
               }) &&
-         last(times_, 8, [&](const char* e) { return from_big_endian<std::int32_t>(e) >= 0; });
+         last(times_, 8, [&](const char* e) { return from_big_endian<std::int32_t>(e) >= 0; }) &&
+         last(aborted_, 0, [&](const char* e) { return from_big_endian<std::int16_t>(e) == aborted_entry_version; });
 }
 
 Result<> Segment::rename(std::string_view from_suffix, std::string_view to_suffix, Site site) {

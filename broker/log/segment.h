@@ -79,7 +79,7 @@ class Segment {
   Result<> cut_indexes(Offset next_offset, Offset aborted_from);
   // Empties the indexes, for recovery to fill.
   void reset_indexes();
-  // Whether the index files are what a crash cannot have left half written.
+  // Whether the index files are what a crash cannot have left half written, and of the version that is read.
   bool indexes_look_sound() const;
   void set_size(std::uint64_t size) { size_ = size; }
   Result<> rename(std::string_view from_suffix, std::string_view to_suffix, Site site);

@@ -82,8 +82,11 @@ Bytes encode(const StorePosition& p) {
 
 Result<StorePosition> decode_position(BytesView in) {
   ByteReader reader(in);
-  if (reader.number<char>() != position_version)
-    return Error(ErrorCode::unsupported_version, "a store position of a version this program does not know");
+  const char version = reader.number<char>();
+  if (version != position_version)
+    return Error(ErrorCode::unsupported_version, "a position of version " + std::to_string(version) +
+                                                     "; this Millrace reads version " +
+                                                     std::to_string(position_version));
   StorePosition p;
   p.topic.high = reader.number<std::uint64_t>();
   p.topic.low = reader.number<std::uint64_t>();
@@ -233,7 +236,9 @@ Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::st
     if (!found.ok() && !found.IsNotFound()) return storage_error(directory, found);
     content->at.emplace_back();
     if (found.IsNotFound()) continue;
-    MR_ASSIGN(content->at.back(), decode_position(bytes));
+    auto position = decode_position(bytes);
+    if (!position) return std::move(position).error().in("state directory " + directory + ", store " + stores[i]);
+    content->at.back() = *position;
     content->rows.back()->set_has_rows(true);
   }
   return std::unique_ptr<TaskDatabase>(new TaskDatabase(std::move(content)));

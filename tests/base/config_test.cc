@@ -103,22 +103,6 @@ TEST(ConfigTable, prints_a_row_a_key_in_order_of_names) {
   EXPECT_LT(text.find("cleanup.policy"), text.find("retention.ms"));
 }
 
-TEST(Properties, are_read_as_java_reads_them) {
-  auto values = parse_properties(
-      "# comment\n! another\n\n a=1\nb : two words \nc three\r\nd=x\\\n   y\nempty=\nbare\ne\\ f=\\u00e9\\t\\\\\n");
-  ASSERT_TRUE(values);
-  EXPECT_THAT(*values, ElementsAre(Pair("a", "1"), Pair("b", "two words "), Pair("bare", ""), Pair("c", "three"),
-                                   Pair("d", "xy"), Pair("e f", "\xc3\xa9\t\\"), Pair("empty", "")));
-  EXPECT_EQ(parse_properties("a=1\na=2")->at("a"), "2");
-  EXPECT_EQ(parse_properties("a=\\ud83d\\ude00")->at("a"), "\xf0\x9f\x98\x80");
-}
-
-TEST(Properties, a_malformed_escape_is_an_error_with_its_line) {
-  auto values = parse_properties("a=1\nb=\\u12x4\n");
-  ASSERT_FALSE(values);
-  EXPECT_EQ(values.error().message(), "line 2: malformed \\u escape");
-}
-
 TEST(EditDistance, counts_insertions_removals_replacements_and_swaps) {
   EXPECT_EQ(edit_distance("", ""), 0);
   EXPECT_EQ(edit_distance("abc", "abc"), 0);

@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+#include <limits>
+
 namespace millrace {
 namespace {
 
@@ -52,6 +55,58 @@ TEST(PrometheusText, puts_metrics_of_two_registries_under_one_head_and_leaves_th
             "millrace_z_n{of=\"1\"} 0\n"
             "millrace_z_n{of=\"2\"} 0\n");
 }
+
+TEST(PrometheusText, an_empty_histogram_has_its_last_bucket_alone) {
+  Metrics metrics;
+  Histogram h = metrics.histogram({.group = "g", .name = "h"});
+  EXPECT_EQ(prometheus_text(metrics.read()),
+            "# TYPE millrace_g_h histogram\n"
+            "millrace_g_h_bucket{le=\"+Inf\"} 0\n"
+            "millrace_g_h_sum 0\n"
+            "millrace_g_h_count 0\n");
+}
+
+TEST(PrometheusText, several_tags_are_in_order_of_their_names) {
+  Metrics metrics;
+  Gauge g = metrics.gauge({.group = "g", .name = "n", .tags = {{"thread-id", "t"}, {"client.id", "c"}}});
+  g.set(1);
+  EXPECT_EQ(prometheus_text(metrics.read()),
+            "# TYPE millrace_g_n gauge\nmillrace_g_n{client_id=\"c\",thread_id=\"t\"} 1\n");
+}
+
+TEST(PrometheusText, line_ends_are_escaped_in_tags_and_in_help) {
+  Metrics metrics;
+  Gauge g = metrics.gauge({.group = "g", .name = "n", .tags = {{"t", "a\nb"}}, .doc = "One \"line\".\nNo \\ two."});
+  g.set(1);
+  EXPECT_EQ(prometheus_text(metrics.read()),
+            "# HELP millrace_g_n One \"line\".\\nNo \\\\ two.\n"
+            "# TYPE millrace_g_n gauge\n"
+            "millrace_g_n{t=\"a\\nb\"} 1\n");
+}
+
+TEST(PrometheusText, what_is_no_number_has_prometheus_words) {
+  struct Case {
+    double value;
+    const char* text;
+  };
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const Case& c : {Case{infinity, "+Inf"}, Case{-infinity, "-Inf"}, Case{std::nan(""), "NaN"}, Case{-2.5, "-2.5"},
+                        Case{1e300, "1e+300"}, Case{0.1, "0.1"}}) {
+    Metrics metrics;
+    Gauge g = metrics.gauge({.group = "g", .name = "n"});
+    g.set(c.value);
+    EXPECT_EQ(prometheus_text(metrics.read()), std::string("# TYPE millrace_g_n gauge\nmillrace_g_n ") + c.text + "\n");
+  }
+}
+
+TEST(PrometheusText, characters_that_prometheus_does_not_know_become_underscores) {
+  Metrics metrics;
+  Gauge g = metrics.gauge({.group = "a.b-c", .name = "d/e f:g"});
+  g.set(1);
+  EXPECT_EQ(prometheus_text(metrics.read()), "# TYPE millrace_a_b_c_d_e_f_g gauge\nmillrace_a_b_c_d_e_f_g 1\n");
+}
+
+TEST(PrometheusText, no_metrics_are_an_empty_text) { EXPECT_EQ(prometheus_text({}), ""); }
 
 }  // namespace
 }  // namespace millrace

@@ -9,7 +9,7 @@ namespace millrace::conformance {
 namespace {
 
 using Json = nlohmann::json;
-using Produced = TopologyTestDriver::Produced;
+using Produced = TopologyDriver::Produced;
 
 std::string application_id(const Json& the_case) {
   return the_case.at("config").at("application.id").get<std::string>();
@@ -104,7 +104,7 @@ void compare_topics(const Topology& topology, const Json& the_case) {
   expect_same("copartition_groups", groups, expected);
 }
 
-void compare_produced(const TopologyTestDriver& driver, const Json& the_case) {
+void compare_produced(const TopologyDriver& driver, const Json& the_case) {
   std::map<std::string, std::vector<Json>> actual;
   auto part_of = [&](const std::string& topic) {
     for (const char* part : {"outputs", "changelogs", "repartitions"}) {
@@ -131,7 +131,7 @@ void compare_produced(const TopologyTestDriver& driver, const Json& the_case) {
   }
 }
 
-void compare_numbers(const TopologyTestDriver& driver, const Json& the_case) {
+void compare_numbers(const TopologyDriver& driver, const Json& the_case) {
   auto metrics = driver.metrics();
   const Json expected = the_case.value("metrics", Json::object());
   for (auto& [name, value] : expected.items()) {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "millrace/dsl/topology.h"
-#include "millrace/runtime/topology_test_driver.h"
+#include "millrace/runtime/topology_driver.h"
 
 namespace millrace::conformance {
 
@@ -17,10 +17,10 @@ std::string text_of_json(const nlohmann::json& json);
 void expect_equal(const std::string& what, const std::string& actual, const std::string& expected);
 
 void compare_topics(const Topology& topology, const nlohmann::json& the_case);  // internal_topics, copartition_groups
-void compare_produced(const TopologyTestDriver& driver,
+void compare_produced(const TopologyDriver& driver,
                       const nlohmann::json& the_case);  // outputs, changelogs, repartitions
-void compare_stores(TopologyTestDriver& driver, const nlohmann::json& the_case);
-void compare_queries(TopologyTestDriver& driver, const nlohmann::json& the_case);
-void compare_numbers(const TopologyTestDriver& driver, const nlohmann::json& the_case);  // metrics, committed_metadata
+void compare_stores(TopologyDriver& driver, const nlohmann::json& the_case);
+void compare_queries(TopologyDriver& driver, const nlohmann::json& the_case);
+void compare_numbers(const TopologyDriver& driver, const nlohmann::json& the_case);  // metrics, committed_metadata
 
 }  // namespace millrace::conformance

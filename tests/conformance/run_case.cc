@@ -7,7 +7,7 @@
 #include "interpreter.h"
 #include "millrace/dsl/topology.h"
 #include "millrace/runtime/task_id.h"
-#include "millrace/runtime/topology_test_driver.h"
+#include "millrace/runtime/topology_driver.h"
 
 namespace millrace::conformance {
 namespace {
@@ -71,7 +71,7 @@ Headers headers_of(const Json& record) {
   return headers;
 }
 
-void pipe(TopologyTestDriver& driver, const Json& the_case, const Json& input) {
+void pipe(TopologyDriver& driver, const Json& the_case, const Json& input) {
   if (input.contains("advance_wall_clock_ms")) {
     return driver.advance_wall_clock(Duration{input.at("advance_wall_clock_ms").get<std::int64_t>()});
   }
@@ -92,7 +92,7 @@ void expect_error(const Json& error, const std::string& message) {
   throw Failure{"error: \"" + message + "\", expected \"" + text_of_json(error.at("message")) + "\""};
 }
 
-void run_inputs(TopologyTestDriver& driver, const Json& the_case) {
+void run_inputs(TopologyDriver& driver, const Json& the_case) {
   const Json& inputs = the_case.at("inputs");
   bool fails = the_case.contains("error");
   for (std::size_t i = 0; i < inputs.size(); ++i) {
@@ -112,7 +112,7 @@ void run_inputs(TopologyTestDriver& driver, const Json& the_case) {
 void run(const Json& the_case) {
   DriverOptions options = driver_options(the_case);
   bool fails_at_build = the_case.contains("error") && the_case.at("error").at("at") == "build";
-  std::optional<TopologyTestDriver> driver;
+  std::optional<TopologyDriver> driver;
   try {
     Topology topology = build(the_case, options);
     if (the_case.contains("describe"))

@@ -17,7 +17,7 @@ struct OpenStore {
   KeyValueStore* rows = nullptr;
   WindowStore* windows = nullptr;
 
-  OpenStore(TopologyTestDriver& driver, const std::string& name) : spec(driver.topology().store(name)) {
+  OpenStore(TopologyDriver& driver, const std::string& name) : spec(driver.topology().store(name)) {
     StateStore* store = driver.store(name);
     if (!spec || !store) throw Difference{"store " + name + ": missing"};
     key = static_cast<const NamedSerde*>(spec->key.self);
@@ -102,7 +102,7 @@ std::vector<std::string> window_query(const OpenStore& store, const Json& q, con
 
 }  // namespace
 
-void compare_stores(TopologyTestDriver& driver, const Json& the_case) {
+void compare_stores(TopologyDriver& driver, const Json& the_case) {
   const Json stores = the_case.value("stores", Json::object());
   for (auto& [name, expected] : stores.items()) {
     OpenStore store(driver, name);
@@ -116,7 +116,7 @@ void compare_stores(TopologyTestDriver& driver, const Json& the_case) {
   }
 }
 
-void compare_queries(TopologyTestDriver& driver, const Json& the_case) {
+void compare_queries(TopologyDriver& driver, const Json& the_case) {
   for (const Json& q : the_case.value("queries", Json::array())) {
     OpenStore store(driver, q.at("store").get<std::string>());
     std::string name = q.at("q").get<std::string>();

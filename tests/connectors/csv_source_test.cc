@@ -60,7 +60,7 @@ TEST_F(CsvSourceTest, its_position_is_a_record_in_a_compacted_topic_in_the_rows_
   auto& positions = log_.state.topics.at("app-source-offsets");
   ASSERT_EQ(positions.size(), 2u) << "one a transaction";
   EXPECT_EQ(*positions[1].key, "[\"csv\",{\"file\":\"/a.csv\"}]");
-  EXPECT_THAT(*positions[1].value, HasSubstr("{\"byte_offset\":8,\"row\":3,"));
+  EXPECT_THAT(*positions[1].value, HasSubstr("{\"version\":1,\"byte_offset\":8,\"row\":3,"));
 }
 
 TEST_F(CsvSourceTest, a_restart_neither_loses_nor_repeats_a_row) {

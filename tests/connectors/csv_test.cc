@@ -189,20 +189,5 @@ TEST_P(Csv, a_last_line_that_was_continued_is_an_error) {
   EXPECT_THAT(rows(**reader), ElementsAre("3"));
 }
 
-TEST(FileStream, a_compressed_file_that_ends_early_is_an_error) {
-  sim::SimEnv env(1);
-  std::string whole = compressed(many_rows(1000));
-  auto file = env.files().open("/a.csv.zst", OpenMode::replace);
-  ASSERT_TRUE((*file)->append(whole.substr(0, whole.size() / 2), "test"));
-  auto reader = CsvReader::open(env.files(), "/a.csv.zst", {});
-  Result<bool> found = true;
-  CsvRow row;
-  while (reader && found && *found) found = (*reader)->next(row);
-  const Error& error = !reader ? reader.error() : found.error();
-  EXPECT_EQ(error.code(), ErrorCode::corrupt_message);
-  EXPECT_THAT(error.message(), HasSubstr("/a.csv.zst"));
-  EXPECT_THAT(error.message(), HasSubstr("truncated"));
-}
-
 }  // namespace
 }  // namespace millrace

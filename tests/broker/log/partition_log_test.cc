@@ -148,5 +148,37 @@ TEST_F(PartitionLogTest, retention_goes_by_the_largest_timestamp_and_by_size) {
   EXPECT_EQ(log_->read({60, 1}).error().code(), ErrorCode::offset_out_of_range);
 }
 
+TEST_F(PartitionLogTest, for_each_record_gives_every_record_of_every_segment_and_markers_too) {
+  open({{"segment.bytes", "2000"}});
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(code(batch(3)), ErrorCode::none);
+  ASSERT_TRUE(log_->append_marker(ControlType::abort, 9, 0, 0));
+  std::vector<Offset> offsets;
+  int markers = 0;
+  auto note = [&](const RecordBatchView& of, const RecordView& record) -> Result<> {
+    offsets.push_back(record.offset);
+    markers += of.is_control();
+    return {};
+  };
+  ASSERT_TRUE(for_each_record(*log_, note));
+  ASSERT_EQ(offsets.size(), 61u);
+  for (std::size_t i = 0; i < offsets.size(); ++i) EXPECT_EQ(offsets[i], static_cast<Offset>(i));
+  EXPECT_EQ(markers, 1);
+}
+
+TEST_F(PartitionLogTest, for_each_record_begins_at_the_log_start_and_stops_at_the_first_error) {
+  open({{"segment.bytes", "2000"}});
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(code(batch(3)), ErrorCode::none);
+  ASSERT_TRUE(log_->delete_records(30));
+  std::vector<Offset> offsets;
+  auto stopped = for_each_record(*log_, [&](const RecordBatchView&, const RecordView& record) -> Result<> {
+    offsets.push_back(record.offset);
+    if (record.offset == 33) return Error(ErrorCode::unsupported_version, "enough");
+    return {};
+  });
+  ASSERT_FALSE(stopped);
+  EXPECT_EQ(stopped.error().message(), "enough");
+  EXPECT_EQ(offsets, (std::vector<Offset>{30, 31, 32, 33}));
+}
+
 }  // namespace
 }  // namespace millrace::broker

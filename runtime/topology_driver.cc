@@ -1,4 +1,4 @@
-#include "millrace/runtime/topology_test_driver.h"
+#include "millrace/runtime/topology_driver.h"
 
 #include <deque>
 #include <stdexcept>
@@ -14,7 +14,7 @@ namespace millrace {
 
 namespace {
 
-using Produced = TopologyTestDriver::Produced;
+using Produced = TopologyDriver::Produced;
 
 class Capture final : public TaskOutput {
  public:
@@ -40,7 +40,7 @@ class Capture final : public TaskOutput {
 
 }  // namespace
 
-struct TopologyTestDriver::Content {
+struct TopologyDriver::Content {
   Topology topology;
   TaskSettings settings;
   Capture output;
@@ -68,7 +68,7 @@ struct TopologyTestDriver::Content {
   void complete();
 };
 
-void TopologyTestDriver::Content::open_globals() {
+void TopologyDriver::Content::open_globals() {
   for (const TopologyNode& node : topology.nodes) {
     if (node.sub_topology >= 0 || node.kind != TopologyNode::Kind::source) continue;
     const TopologyNode& reader = topology.nodes[static_cast<std::size_t>(node.children.at(0))];
@@ -78,7 +78,7 @@ void TopologyTestDriver::Content::open_globals() {
   }
 }
 
-void TopologyTestDriver::Content::open_task(const DriverOptions& options) {
+void TopologyDriver::Content::open_task(const DriverOptions& options) {
   const Config config = streams_config(options.config);
   settings = task_settings(config);
   wall_clock = options.wall_clock;
@@ -100,8 +100,8 @@ void TopologyTestDriver::Content::open_task(const DriverOptions& options) {
                                 });
 }
 
-void TopologyTestDriver::Content::enqueue(const std::string& topic, std::optional<BytesView> key,
-                                          std::optional<BytesView> value, Timestamp timestamp, const Headers& headers) {
+void TopologyDriver::Content::enqueue(const std::string& topic, std::optional<BytesView> key,
+                                      std::optional<BytesView> value, Timestamp timestamp, const Headers& headers) {
   RecordQueue* queue = task->input(topic);
   RecordBatchBuilder builder;
   builder.append(timestamp, key.value_or(BytesView()), value.value_or(BytesView()),
@@ -112,14 +112,14 @@ void TopologyTestDriver::Content::enqueue(const std::string& topic, std::optiona
   task->offer(queue);
 }
 
-void TopologyTestDriver::Content::commit() {
+void TopologyDriver::Content::commit() {
   task->flush_caches();
   for (const auto& [partition, offset] : task->offsets())
     if (!exactly_once && offset.offset > 0) committed[partition.topic] = offset.metadata;
   if (database) checkpoint();
 }
 
-void TopologyTestDriver::Content::checkpoint() {
+void TopologyDriver::Content::checkpoint() {
   std::vector<TaskDatabase::Update> updates;
   for (const Task::Store& s : task->stores()) {
     RecordBatchBuilder builder;
@@ -145,7 +145,7 @@ void TopologyTestDriver::Content::checkpoint() {
   }
 }
 
-void TopologyTestDriver::Content::capture_and_enqueue() {
+void TopologyDriver::Content::capture_and_enqueue() {
   for (; captured < output.all.size(); ++captured) {
     const Produced p = output.all[captured];
     auto view = [](const std::optional<Bytes>& b) { return b ? std::optional<BytesView>(*b) : std::nullopt; };
@@ -160,23 +160,23 @@ void TopologyTestDriver::Content::capture_and_enqueue() {
   }
 }
 
-void TopologyTestDriver::Content::complete() {
+void TopologyDriver::Content::complete() {
   while (task->process_one()) {
     commit();
     capture_and_enqueue();
   }
 }
 
-TopologyTestDriver::TopologyTestDriver(Topology topology, const DriverOptions& options)
+TopologyDriver::TopologyDriver(Topology topology, const DriverOptions& options)
     : content_(std::make_unique<Content>()) {
   content_->topology = std::move(topology);
   content_->open_globals();
   content_->open_task(options);
 }
-TopologyTestDriver::~TopologyTestDriver() = default;
+TopologyDriver::~TopologyDriver() = default;
 
-void TopologyTestDriver::pipe(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value,
-                              Timestamp timestamp, const Headers& headers) {
+void TopologyDriver::pipe(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value,
+                          Timestamp timestamp, const Headers& headers) {
   Content& c = *content_;
   ++c.output.input;
   if (auto global = c.globals.find(topic); global != c.globals.end()) {
@@ -190,7 +190,7 @@ void TopologyTestDriver::pipe(const std::string& topic, std::optional<BytesView>
   c.complete();
 }
 
-void TopologyTestDriver::advance_wall_clock(Duration by) {
+void TopologyDriver::advance_wall_clock(Duration by) {
   Content& c = *content_;
   ++c.output.input;
   c.wall_clock = c.wall_clock + by;
@@ -199,15 +199,15 @@ void TopologyTestDriver::advance_wall_clock(Duration by) {
   c.complete();
 }
 
-const std::vector<Produced>& TopologyTestDriver::produced() const { return content_->output.all; }
-StateStore* TopologyTestDriver::store(std::string_view name) {
+const std::vector<Produced>& TopologyDriver::produced() const { return content_->output.all; }
+StateStore* TopologyDriver::store(std::string_view name) {
   if (auto global = content_->global_stores.find(name); global != content_->global_stores.end()) return global->second;
   return content_->task->store(name);
 }
-std::map<std::string, std::int64_t> TopologyTestDriver::metrics() const {
+std::map<std::string, std::int64_t> TopologyDriver::metrics() const {
   return {{"dropped-records-total", content_->task->counters().dropped + content_->global_dropped}};
 }
-std::map<std::string, std::string> TopologyTestDriver::committed_metadata() const { return content_->committed; }
-const Topology& TopologyTestDriver::topology() const { return content_->topology; }
+std::map<std::string, std::string> TopologyDriver::committed_metadata() const { return content_->committed; }
+const Topology& TopologyDriver::topology() const { return content_->topology; }
 
 }  // namespace millrace

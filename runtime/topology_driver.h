@@ -1,9 +1,10 @@
-// TopologyTestDriver: runs any topology in one thread, without a log: a record in, everything it causes out.
+// TopologyDriver: runs any topology in one thread, without a log: the bytes of a record in, everything it causes out.
 //
-// Kafka Streams' TopologyTestDriver, and byte for byte what it does: one task with one partition of every topic,
-// whatever the number of sub-topologies; a piped record is processed, then the task commits (all caches are flushed),
-// then what went to repartition topics, or to a topic that the topology itself reads, is processed the same way, one
-// record at a time, until nothing is left. It drives the real Task, stores and record cache.
+// What millrace/test_driver.h, which users include, is a typed skin over. Kafka Streams' TopologyTestDriver, and byte
+// for byte what it does: one task with one partition of every topic, whatever the number of sub-topologies; a piped
+// record is processed, then the task commits (all caches are flushed), then what went to repartition topics, or to a
+// topic that the topology itself reads, is processed the same way, one record at a time, until nothing is left. It
+// drives the real Task, stores and record cache.
 #pragma once
 #include <map>
 #include <memory>
@@ -27,7 +28,7 @@ struct DriverOptions {
 };
 
 // One thread.
-class TopologyTestDriver {
+class TopologyDriver {
  public:
   struct Produced {
     std::string topic;
@@ -38,8 +39,8 @@ class TopologyTestDriver {
   };
 
   // Takes the topology. Throws ConfigError or StreamsError.
-  TopologyTestDriver(Topology topology, const DriverOptions& options);
-  ~TopologyTestDriver();
+  TopologyDriver(Topology topology, const DriverOptions& options);
+  ~TopologyDriver();
 
   // Pipes one record into a source topic. Throws StreamsError where a handler says fail; std::invalid_argument for a
   // topic that the topology does not read.

@@ -1,0 +1,104 @@
+#include "millrace/runtime/streams_config.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+namespace millrace {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::HasSubstr;
+
+std::string refusal(const ConfigValues& values) {
+  try {
+    streams_config(values);
+  } catch (const ConfigError& e) {
+    return e.what();
+  }
+  return "no ConfigError";
+}
+
+TEST(StreamsConfig, every_key_may_be_left_out_and_none_is_left_unexplained) {
+  streams_config({});
+  for (const ConfigKey& key : streams_configs().keys()) {
+    EXPECT_FALSE(key.doc.empty()) << key.name;
+    EXPECT_FALSE(key.required) << key.name;
+  }
+}
+
+TEST(StreamsConfig, exactly_once_is_the_default_and_commits_ten_times_a_second) {
+  EXPECT_TRUE(is_exactly_once(streams_config({})));
+  EXPECT_EQ(commit_interval(streams_config({})), 100ms);
+  const Config at_least_once = streams_config({{"processing.guarantee", "at_least_once"}});
+  EXPECT_FALSE(is_exactly_once(at_least_once));
+  EXPECT_EQ(commit_interval(at_least_once), 30s);
+  EXPECT_EQ(commit_interval(streams_config({{"commit.interval.ms", "0"}})), 0ms);
+  EXPECT_EQ(commit_interval(streams_config({{"commit.interval.ms", "7"}, {"processing.guarantee", "at_least_once"}})),
+            7ms);
+}
+
+TEST(StreamsConfig, handlers_go_by_short_names_and_by_kafkas_classes) {
+  const std::string errors = "org.apache.kafka.streams.errors.";
+  struct Case {
+    std::string key, value;
+    OnError expected;
+  };
+  const std::string reading = "deserialization.exception.handler", processing = "processing.exception.handler";
+  for (const Case& c : {Case{reading, "fail", OnError::fail}, Case{reading, "continue", OnError::skip},
+                        Case{reading, errors + "LogAndFailExceptionHandler", OnError::fail},
+                        Case{reading, errors + "LogAndContinueExceptionHandler", OnError::skip},
+                        Case{processing, "fail", OnError::fail}, Case{processing, "continue", OnError::skip},
+                        Case{processing, errors + "LogAndFailProcessingExceptionHandler", OnError::fail},
+                        Case{processing, errors + "LogAndContinueProcessingExceptionHandler", OnError::skip}}) {
+    const TaskSettings settings = task_settings(streams_config({{c.key, c.value}}));
+    const bool is_reading = c.key == reading;
+    EXPECT_EQ(is_reading ? settings.on_deserialization_error : settings.on_processing_error, c.expected) << c.value;
+    EXPECT_EQ(is_reading ? settings.on_processing_error : settings.on_deserialization_error, OnError::fail)
+        << c.value << " is the other handler's too";
+  }
+}
+
+TEST(StreamsConfig, gives_a_task_its_application_and_the_record_caches_size) {
+  const TaskSettings settings =
+      task_settings(streams_config({{"application.id", "app"}, {"statestore.cache.max.bytes", "123"}}));
+  EXPECT_EQ(settings.application_id, "app");
+  EXPECT_EQ(settings.cache_max_bytes, 123u);
+  EXPECT_EQ(task_settings(streams_config({})).cache_max_bytes, 10u << 20) << "Kafka's default";
+}
+
+TEST(StreamsConfig, decides_a_topologys_shape) {
+  const TopologyConfig usual = topology_config(streams_config({}));
+  EXPECT_FALSE(usual.in_memory_stores);
+  EXPECT_FALSE(usual.merge_repartition_topics);
+  EXPECT_FALSE(usual.require_names);
+  EXPECT_TRUE(usual.record_cache);
+  for (const char* engine :
+       {"in_memory", "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers"})
+    EXPECT_TRUE(topology_config(streams_config({{"dsl.store.suppliers.class", engine}})).in_memory_stores) << engine;
+  for (const char* engine :
+       {"rocksDB", "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$RocksDBDslStoreSuppliers"})
+    EXPECT_FALSE(topology_config(streams_config({{"dsl.store.suppliers.class", engine}})).in_memory_stores) << engine;
+  EXPECT_TRUE(topology_config(streams_config({{"topology.optimization", "merge.repartition.topics"}}))
+                  .merge_repartition_topics);
+  EXPECT_TRUE(topology_config(streams_config({{"ensure.explicit.internal.resource.naming", "true"}})).require_names);
+  EXPECT_FALSE(topology_config(streams_config({{"statestore.cache.max.bytes", "0"}})).record_cache);
+}
+
+TEST(StreamsConfig, an_unknown_key_names_the_nearest_and_a_wrong_value_what_is_valid) {
+  EXPECT_THAT(refusal({{"commit.intervall.ms", "5"}}), HasSubstr("did you mean commit.interval.ms?"));
+  EXPECT_THAT(refusal({{"processing.guarantee", "exactly_once"}}),
+              AllOf(HasSubstr("processing.guarantee=exactly_once"), HasSubstr("exactly_once_v2, at_least_once")));
+  EXPECT_THAT(refusal({{"commit.interval.ms", "soon"}}), HasSubstr("commit.interval.ms=soon"));
+  EXPECT_THAT(refusal({{"num.stream.threads", "-1"}}), HasSubstr("between 0 and 1024"));
+  EXPECT_THAT(refusal({{"state.memory.bytes", "1"}}), HasSubstr("at least 16777216"));
+}
+
+// An optimisation that a restore cannot bear yet must not be taken in silence.
+TEST(StreamsConfig, an_optimisation_that_does_not_work_yet_is_refused) {
+  for (const char* rules : {"all", "reuse.ktable.source.topics", "single.store.self.join"})
+    EXPECT_THAT(refusal({{"topology.optimization", rules}}), HasSubstr("one of none, merge.repartition.topics"))
+        << rules;
+}
+
+}  // namespace
+}  // namespace millrace
