@@ -16,11 +16,11 @@ namespace millrace::bench {
 namespace {
 
 std::atomic<std::int64_t> first_ns{0};
-constexpr Duration for_good{-1};  // the input's timestamps are years old: retention would take the output away
 
 std::int64_t now_ns() { return real_env().clock().monotonic_ns(); }
 
-// Every topology is that of the peer's program, operator for operator.
+// Every topology is that of the peer's program, operator for operator. Timestamps of the input are years old, so that
+// output topics keep their records forever: retention would take them away while the run goes on.
 class Topologies {
  public:
   Topologies(const StreamsWorkload& w, std::string in, std::string table, std::string out)
@@ -60,7 +60,7 @@ class Topologies {
         .group_by([](const std::string& word) { return word; })
         .count()
         .to_stream()
-        .to(Topic<std::string, std::int64_t>{out_, {.retention = for_good}});
+        .to(Topic<std::string, std::int64_t>{out_, {.retention = forever}});
   }
 
   void keyed(StreamsBuilder& builder) {
@@ -68,9 +68,9 @@ class Topologies {
     auto stream = builder.stream(in).peek([](const std::string&) { seen(); });
     if (w_.workload == "map") {
       stream.map_values([](const std::string& v) { return std::string(v.rbegin(), v.rend()); })
-          .to(Topic<std::string, std::string>{out_, {.retention = for_good}});
+          .to(Topic<std::string, std::string>{out_, {.retention = forever}});
     } else if (w_.workload == "count") {
-      stream.group_by_key().count().to_stream().to(Topic<std::string, std::int64_t>{out_, {.retention = for_good}});
+      stream.group_by_key().count().to_stream().to(Topic<std::string, std::int64_t>{out_, {.retention = forever}});
     } else if (w_.workload == "window") {
       stream.group_by_key()
           .windowed_by(TimeWindows{.size = 10s, .grace = 0s})
@@ -79,11 +79,11 @@ class Topologies {
           .map([](const Windowed<std::string>& w, std::int64_t n) {
             return KeyValue{w.key + "@" + std::to_string(w.window.start.ms), n};
           })
-          .to(Topic<std::string, std::int64_t>{out_, {.retention = for_good}});
+          .to(Topic<std::string, std::int64_t>{out_, {.retention = forever}});
     } else {
       auto table = builder.table(Topic<std::string, std::string>{table_});
       stream.join(table, [](const std::string& x, const std::string& y) { return x + y.substr(0, 8); })
-          .to(Topic<std::string, std::string>{out_, {.retention = for_good}});
+          .to(Topic<std::string, std::string>{out_, {.retention = forever}});
     }
   }
 
