@@ -1,5 +1,7 @@
 #include "bench/report.h"
 
+#include <sys/resource.h>
+
 #include <cstdio>
 #include <cstring>
 #include <memory>
@@ -18,6 +20,15 @@ std::int64_t peak_memory_mb() {
     if (std::sscanf(line, "VmHWM: %ld kB", &kb) == 1) break;
   std::fclose(status);
   return kb / 1024;
+}
+
+double cpu_seconds() {
+  rusage used{};
+  ::getrusage(RUSAGE_SELF, &used);
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) / 1e6;
+  };
+  return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 double disk_mb_per_s(const std::string& directory) {

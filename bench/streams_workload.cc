@@ -19,7 +19,8 @@ std::atomic<std::int64_t> first_ns{0};
 
 std::int64_t now_ns() { return real_env().clock().monotonic_ns(); }
 
-// Every topology is that of the peer's program, operator for operator.
+// Every topology is that of the peer's program, operator for operator. Timestamps of the input are years old, so that
+// output topics keep their records forever: retention would take them away while the run goes on.
 class Topologies {
  public:
   Topologies(const StreamsWorkload& w, std::string in, std::string table, std::string out)
@@ -59,7 +60,7 @@ class Topologies {
         .group_by([](const std::string& word) { return word; })
         .count()
         .to_stream()
-        .to(Topic<std::string, std::int64_t>{out_});
+        .to(Topic<std::string, std::int64_t>{out_, {.retention = forever}});
   }
 
   void keyed(StreamsBuilder& builder) {
@@ -67,9 +68,9 @@ class Topologies {
     auto stream = builder.stream(in).peek([](const std::string&) { seen(); });
     if (w_.workload == "map") {
       stream.map_values([](const std::string& v) { return std::string(v.rbegin(), v.rend()); })
-          .to(Topic<std::string, std::string>{out_});
+          .to(Topic<std::string, std::string>{out_, {.retention = forever}});
     } else if (w_.workload == "count") {
-      stream.group_by_key().count().to_stream().to(Topic<std::string, std::int64_t>{out_});
+      stream.group_by_key().count().to_stream().to(Topic<std::string, std::int64_t>{out_, {.retention = forever}});
     } else if (w_.workload == "window") {
       stream.group_by_key()
           .windowed_by(TimeWindows{.size = 10s, .grace = 0s})
@@ -78,11 +79,11 @@ class Topologies {
           .map([](const Windowed<std::string>& w, std::int64_t n) {
             return KeyValue{w.key + "@" + std::to_string(w.window.start.ms), n};
           })
-          .to(Topic<std::string, std::int64_t>{out_});
+          .to(Topic<std::string, std::int64_t>{out_, {.retention = forever}});
     } else {
       auto table = builder.table(Topic<std::string, std::string>{table_});
       stream.join(table, [](const std::string& x, const std::string& y) { return x + y.substr(0, 8); })
-          .to(Topic<std::string, std::string>{out_});
+          .to(Topic<std::string, std::string>{out_, {.retention = forever}});
     }
   }
 
@@ -123,6 +124,7 @@ Result<> measure(const StreamsWorkload& w, LogClient& log, const std::string& ap
   const double disk = disk_mb_per_s(w.dir);
   Topologies topologies(w, input_topic(w), table_topic(w), out);
   const std::int64_t start = now_ns();
+  const double cpu_before_s = cpu_seconds();
   {
     Streams streams(application, topologies.build(), {config_of(w, application), state, w.dir}, real_env(), log);
     MR_TRY(streams.start());
@@ -130,17 +132,19 @@ Result<> measure(const StreamsWorkload& w, LogClient& log, const std::string& ap
     const std::int64_t last = now_ns();
     MR_TRY(streams.close());
     const std::int64_t closed = now_ns(), first = first_ns.load();
+    const double cpu_s = cpu_seconds() - cpu_before_s;
     const auto peak_mb = static_cast<long long>(peak_memory_mb());
     const auto verified = verify(log, w, out);  // not timed, and its memory does not count
     auto seconds = [](std::int64_t ns) { return static_cast<double>(ns) / 1e9; };
     std::printf(
         "{\"system\":\"millrace\",\"workload\":\"%s\",\"guarantee\":\"%s\",\"threads\":%d,\"records\":%llu,\"start_to_"
         "first_s\":%.3f,"
-        "\"first_to_last_s\":%.3f,\"first_to_closed_s\":%.3f,\"records_per_s\":%.0f,\"rss_mb\":%lld,\"flush\":\"%s\","
+        "\"first_to_last_s\":%.3f,\"first_to_closed_s\":%.3f,\"records_per_s\":%.0f,\"cpu_s\":%.2f,\"rss_mb\":%lld,"
+        "\"flush\":\"%s\","
         "\"disk_mb_s\":%.0f,\"verified\":%s}\n",
         w.workload.c_str(), w.guarantee.c_str(), w.threads, static_cast<unsigned long long>(w.records),
         seconds(first - start), seconds(last - first), seconds(closed - first),
-        static_cast<double>(w.records) / seconds(closed - first), peak_mb, w.flush.c_str(), disk,
+        static_cast<double>(w.records) / seconds(closed - first), cpu_s, peak_mb, w.flush.c_str(), disk,
         verified ? "true" : "false");
     std::fflush(stdout);
     if (!verified) return Error(out + ": wrong output: " + verified.error().text());

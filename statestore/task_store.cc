@@ -91,6 +91,7 @@ ValueAndTimestamp TaskStore::get(BytesView table_key) {
     if (e->in_cache) {
       ++counters_.cache_hits;
       e->used = ++environment_.record_cache->tick;
+      by_use_.used(e);
     } else if (e->has_value) {
       e->topic = {};
       keep_in_cache(e);
@@ -193,6 +194,7 @@ void TaskStore::keep_in_cache(Entry* e) {
     ++in_cache_;
   }
   e->used = ++cache.tick;
+  by_use_.used(e);
   e->cached_bytes = static_cast<std::uint32_t>(cache_bytes(e));
   cache.bytes += e->cached_bytes;
 }
@@ -205,24 +207,10 @@ void TaskStore::drop_from_cache(Entry* e) {
   --in_cache_;
 }
 
-Entry* TaskStore::least_recently_used() {
-  for (;;) {
-    while (!by_use_.empty()) {
-      const Used used = by_use_.back();
-      by_use_.pop_back();
-      if (used.entry->in_cache && used.entry->used == used.tick) return used.entry;
-    }
-    table_->for_each([&](Entry* e) {
-      if (e->in_cache) by_use_.push_back({e->used, e});
-    });
-    std::sort(by_use_.begin(), by_use_.end(), [](const Used& a, const Used& b) { return a.tick > b.tick; });
-  }
-}
-
 void TaskStore::evict_over_budget() {
   RecordCache& cache = *environment_.record_cache;
   while (cache.bytes > cache.max_bytes && in_cache_ > 0) {  // only from the store just used, as Kafka does
-    Entry* e = least_recently_used();
+    Entry* e = by_use_.oldest([&](auto visit) { table_->for_each(visit); });
     drop_from_cache(e);
     if (e->dirtied) flush_with(e);
   }

@@ -17,6 +17,7 @@
 #include "millrace/statestore/record_cache.h"
 #include "millrace/statestore/state_store.h"
 #include "millrace/statestore/store_counters.h"
+#include "millrace/statestore/use_order.h"
 
 namespace millrace {
 
@@ -99,7 +100,6 @@ class TaskStore {
   void keep_in_cache(Entry* e);
   void drop_from_cache(Entry* e);
   void evict_over_budget();
-  Entry* least_recently_used();
   void flush_with(Entry* evicted);
   void flush_entry(Entry* e);
   void log(Entry* e, Timestamp when_deleted);
@@ -119,7 +119,7 @@ class TaskStore {
     std::int64_t tick;
     Entry* entry;
   };
-  std::vector<Used> by_use_;  // entries in the cache by tick, descending, as of some moment; stale ones are skipped
+  UseOrder by_use_;
   std::int64_t logged_ = 0;
   std::int64_t checkpointed_ = 0;
   std::size_t dead_ = 0;    // about how many entries hold nothing

@@ -19,6 +19,7 @@
 #include "millrace/base/result.h"
 #include "millrace/base/types.h"
 #include "millrace/broker/log/log_metrics.h"
+#include "millrace/broker/log/read_buffers.h"
 #include "millrace/broker/log/synced_offsets.h"
 
 namespace millrace::broker {
@@ -55,6 +56,7 @@ class LogDirectory {
   SyncedOffsets& synced_offsets() { return *synced_offsets_; }
 
   LogMetrics& metrics() { return metrics_; }
+  ReadBuffers& read_buffers() { return read_buffers_; }
 
   // Kafka's checkpoint files: one offset a partition. A missing file is an empty map.
   using Offsets = std::map<TopicPartition, Offset>;
@@ -74,6 +76,7 @@ class LogDirectory {
   FlushMode flush_;
   Report report_;
   LogMetrics metrics_;
+  ReadBuffers read_buffers_;
   std::unique_ptr<FileLock> lock_;
   std::unique_ptr<SyncedOffsets> synced_offsets_;
   std::atomic<bool> fenced_{false};

@@ -64,7 +64,7 @@ Result<> PartitionLog::locate(Position& position, Offset offset) const {
 // One pread; then the end is found by the batches' lengths. `next`: the offset after what is returned.
 Result<std::shared_ptr<Bytes>> PartitionLog::read_batches(Position& position, const ReadRequest& request, Offset limit,
                                                           Offset& next) {
-  auto bytes = std::make_shared<Bytes>();
+  auto bytes = logs_.read_buffers().take();
   std::uint64_t left = position.size - position.position;
   std::size_t want = std::min<std::uint64_t>(left, std::max(request.max_bytes, batch_header_size));
   for (;;) {
