@@ -90,6 +90,12 @@ class AnyValue {
   AnyValue& operator=(const AnyValue&) = delete;
   AnyValue(AnyValue&& other) noexcept
       : type_(other.type_), memory_(std::exchange(other.memory_, nullptr)), live_(std::exchange(other.live_, false)) {}
+  AnyValue& operator=(AnyValue&& other) noexcept {
+    std::swap(type_, other.type_);
+    std::swap(memory_, other.memory_);
+    std::swap(live_, other.live_);
+    return *this;
+  }
   ~AnyValue() {
     reset();
     if (memory_) ::operator delete(memory_, std::align_val_t(type_->align));
