@@ -1,7 +1,8 @@
 // EntryMemory: makes one store's entries and handles the values in them.
 //
 // An entry is one allocation: header, value, old value, key bytes, and it never moves. The tables that find entries
-// (entry_table.h, window_table.h) own them through this class.
+// (entry_table.h, window_table.h) own them through this class. It counts the bytes that they take from the heap as they
+// change, those that values hold included, so that asking for the sum costs nothing.
 #pragma once
 #include <cstdint>
 #include <string_view>
@@ -26,18 +27,21 @@ struct Entry {
   PartitionId partition = 0;
   std::uint32_t key_size = 0;
   std::uint32_t cached_bytes = 0;  // what the record cache counts for it; 0 when it is not in there
-  bool in_cache = false;           // in the record cache
-  bool unsaved = false;            // in its store's list of what a checkpoint does not have
-  bool has_value = false;          // else it stands for a key that is known to be absent, or deleted
-  bool had_value = false;          // whether there was a value at the last flush; meaningful while dirty
-  bool has_old = false;            // the old-value slot is filled
+  std::uint32_t value_heap = 0;    // what the value and the headers, and the old value, hold beyond their own size
+  std::uint32_t old_heap = 0;
+  bool in_cache = false;       // in the record cache
+  bool has_value = false;      // else it stands for a key that is known to be absent, or deleted
+  bool has_old : 1 = false;    // the old-value slot is filled
+  bool had_value : 1 = false;  // whether there was a value at the last flush; meaningful while dirty
+  bool unsaved : 1 = false;    // in its store's list of what a checkpoint does not have
 };
+static_assert(sizeof(Entry) <= 104, "a store has millions of these");
 
 // One thread.
 class EntryMemory {
  public:
-  // with_old: entries have room for a second value, the last flushed one.
-  EntryMemory(const ValueType* type, bool with_old);
+  // with_old: entries have room for a second value, the last flushed one. The serde outlives it.
+  EntryMemory(const AnySerde& serde, bool with_old);
   EntryMemory(const EntryMemory&) = delete;
   EntryMemory& operator=(const EntryMemory&) = delete;
 
@@ -50,27 +54,38 @@ class EntryMemory {
   const void* old_value(const Entry* e) const {
     return e->has_old ? reinterpret_cast<const char*>(e) + old_at_ : nullptr;
   }
-  // Copies *value in; null takes the value away. `value` may be the entry's own.
+  // Copies *value in; null takes the value away. `value` may be the entry's own. count_value() must follow once the
+  // value's serialised size is known.
   void set_value(Entry* e, const void* value);
-  // On error a new entry has no value, and one that had a value an unspecified one.
-  Result<> read_value(Entry* e, const AnySerde& serde, BytesView in, const SerdeContext& context);
+  // Counts what the entry's value and headers hold. `serialized_size` stands for the value where the serde does not
+  // say.
+  void count_value(Entry* e, std::size_t serialized_size) {
+    if (!is_trivial_ || e->headers || e->value_heap) count(e, serialized_size);
+  }
+  // Deserialises a value, and counts it. On error a new entry has no value, and one that had a value an unspecified
+  // one.
+  Result<> read_value(Entry* e, BytesView in, const SerdeContext& context);
+  // What this entry and its values take.
+  std::size_t memory_of(const Entry* e) const {
+    return allocated_bytes(key_at_ + e->key_size) + e->value_heap + e->old_heap;
+  }
   // Keeps the current value, if any, as the old one.
   void keep_old(Entry* e);
   void drop_old(Entry* e);
-  const ValueType* type() const { return type_; }
 
  protected:
   ~EntryMemory() = default;
   Entry* make(BytesView key, std::uint64_t hash);
   void free(Entry* e);
-  // Heap bytes of the entries, what values hold beyond their own size not counted.
   std::size_t entry_bytes() const { return entry_bytes_; }
 
  private:
   char* slot_of(Entry* e, std::size_t at) const { return reinterpret_cast<char*>(e) + at; }
-  std::size_t bytes_of(const Entry* e) const { return key_at_ + e->key_size; }
+  void count(Entry* e, std::size_t serialized_size);
 
-  const ValueType* type_;
+  const AnySerde serde_;
+  const ValueType* const type_;
+  const bool is_trivial_;
   std::size_t value_at_, old_at_, key_at_, align_;
   std::size_t entry_bytes_ = 0;
 };

@@ -32,7 +32,7 @@ class EntryTable final : public EntryMemory {
     entries_.for_each(f);
   }
   std::size_t size() const { return entries_.size(); }
-  // Heap bytes of the table and its entries, what values hold beyond their own size not counted.
+  // Heap bytes of the table, its entries and what their values hold.
   std::size_t memory_bytes() const { return entry_bytes() + entries_.memory_bytes(); }
 
  private:

@@ -39,10 +39,10 @@ TaskStore::~TaskStore() = default;
 
 void TaskStore::make_table(bool with_old) {
   if (windowed()) {
-    windows_ = std::make_unique<WindowTable>(spec_.value.table->type, with_old);
+    windows_ = std::make_unique<WindowTable>(spec_.value, with_old);
     entries_ = windows_.get();
   } else {
-    keys_ = std::make_unique<EntryTable>(spec_.value.table->type, with_old);
+    keys_ = std::make_unique<EntryTable>(spec_.value, with_old);
     entries_ = keys_.get();
   }
 }
@@ -88,8 +88,7 @@ void TaskStore::fill(Entry* e, BytesView row) {
     problem = "a row of less than 8 bytes: the state directory is damaged";
   } else {
     e->timestamp = {from_big_endian<std::int64_t>(row.data())};
-    auto read = entries_->read_value(e, spec_.value, row.substr(timestamp_bytes),
-                                     {environment_.changelog_topic, false, nullptr});
+    auto read = entries_->read_value(e, row.substr(timestamp_bytes), {environment_.changelog_topic, false, nullptr});
     if (read) return;
     problem = "its value does not deserialise: " + read.error().message();
   }
@@ -245,7 +244,10 @@ void TaskStore::log(Entry* e, Timestamp when_deleted) {
     append_store_key(key_scratch_, key);
     key = key_scratch_;
   }
-  if (!environment_.changelog) return;
+  if (!environment_.changelog) {
+    if (!caches()) entries_->count_value(e, serialized_size(e));
+    return;
+  }
   BytesView value;
   if (e->has_value) {
     auto written =
@@ -259,15 +261,20 @@ void TaskStore::log(Entry* e, Timestamp when_deleted) {
                std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +
                ". Keep less in one aggregate, store a reference to the data, or raise max.message.bytes");
   }
+  if (!caches()) entries_->count_value(e, value.size());
   environment_.changelog->log(key, value, e->has_value ? e->timestamp : when_deleted);
 }
 
 // ---------------------------------------------------------------- the record cache
 
-std::size_t TaskStore::cache_bytes(const Entry* e) const {
+std::size_t TaskStore::serialized_size(const Entry* e) const {
+  return e->has_value ? spec_.value.table->serialized_size(spec_.value.self, entries_->value(e)) : 0;
+}
+
+std::size_t TaskStore::cache_bytes(const Entry* e, std::size_t value_size) const {
   std::size_t n = e->key_size + (windowed() ? window_cache_key_extra : 0) + node_bytes + flag_bytes + context_bytes +
                   e->topic.size();
-  if (e->has_value) n += timestamp_bytes + spec_.value.table->serialized_size(spec_.value.self, entries_->value(e));
+  if (e->has_value) n += timestamp_bytes + value_size;
   if (e->headers)
     for (const Header& h : *e->headers) n += h.name.size() + (h.value ? h.value->size() : 0);
   return n;
@@ -284,7 +291,9 @@ void TaskStore::keep_in_cache(Entry* e) {
   }
   e->used = ++cache.tick;
   by_use_.used(e);
-  e->cached_bytes = static_cast<std::uint32_t>(cache_bytes(e));
+  const std::size_t value_size = serialized_size(e);
+  e->cached_bytes = static_cast<std::uint32_t>(cache_bytes(e, value_size));
+  entries_->count_value(e, value_size);
   cache.bytes += e->cached_bytes;
 }
 
@@ -368,7 +377,7 @@ Result<> TaskStore::restore(BytesView changelog_key, BytesView value, bool has_v
     ++dead_;
     return {};
   }
-  return entries_->read_value(e, spec_.value, value, {environment_.changelog_topic, false, nullptr});
+  return entries_->read_value(e, value, {environment_.changelog_topic, false, nullptr});
 }
 
 // ---------------------------------------------------------------- what is in memory
@@ -388,7 +397,10 @@ void TaskStore::checkpointed(std::int64_t sequence) {
   forget_saved();
 }
 
-std::size_t TaskStore::memory_bytes() const { return windows_ ? windows_->memory_bytes() : keys_->memory_bytes(); }
+std::size_t TaskStore::memory_bytes() const {
+  return (windows_ ? windows_->memory_bytes() : keys_->memory_bytes()) +
+         (unsaved_.capacity() + dirty_.capacity()) * sizeof(Entry*) + by_use_.memory_bytes();
+}
 
 void TaskStore::trim(std::size_t bytes) {
   const bool too_large = memory_bytes() > bytes && environment_.checkpoint;
@@ -406,14 +418,13 @@ void TaskStore::trim(std::size_t bytes) {
 }
 
 std::size_t TaskStore::trim_keys(bool too_large, std::size_t target) {
-  const std::size_t each = size() ? memory_bytes() / size() + 1 : 1;
   std::size_t left = memory_bytes(), erased = 0;
   keys_->erase_if([&](const Entry* e) {
     // A deletion stays until the checkpoint has it even if that has no rows yet: one that is being written may hold
     // the key.
     if (!is_free(e) || (e->has_value && !(too_large && left > target))) return false;
     ++erased;
-    left -= std::min(left, each);
+    left -= keys_->memory_of(e);
     return true;
   });
   return erased;
@@ -421,8 +432,7 @@ std::size_t TaskStore::trim_keys(bool too_large, std::size_t target) {
 
 std::size_t TaskStore::trim_windows(bool too_large, std::size_t target) {
   using Slot = KeyWindows::Slot;
-  const std::size_t each = size() ? memory_bytes() / size() + 1 : 1;
-  std::size_t left = memory_bytes(), erased = 0;
+  std::size_t going = 0, erased = 0;  // bytes of keys that will be erased at the end, and windows
   const Timestamp forgotten = oldest_live() - spec_.retention;
   const bool has_dead = dead_ > 0;
   const auto useless = [&](const Slot& s) {
@@ -432,21 +442,20 @@ std::size_t TaskStore::trim_windows(bool too_large, std::size_t target) {
   const auto free = [&](const Slot& s) { return is_free(s.entry); };
   oldest_ = {INT64_MAX};
   const auto unwanted = windows_->keys_of([&](KeyWindows* w) {
-    std::size_t gone = windows_->erase_if(w, useless);
-    const bool shrink = too_large && left - std::min(left, gone * each) > target;
+    erased += windows_->erase_if(w, useless);
+    const bool shrink = too_large && memory_bytes() - going > target;
     bool doomed = shrink && std::all_of(w->windows.begin(), w->windows.end(), free);
     if (doomed) {
-      gone += w->windows.size();
+      erased += w->windows.size();
+      for (const Slot& slot : w->windows) going += windows_->memory_of(slot.entry);
     } else if (shrink && w->windows.size() > windows_of_a_key_max) {
-      gone += windows_->erase_if(w, free);
+      erased += windows_->erase_if(w, free);
       w->oversized = true;
       w->complete = false;
     }
     // A key without windows is kept for a while: its next one is then known to be new.
     doomed |= w->windows.empty() && w->newest < forgotten;
     if (!doomed && !w->windows.empty()) oldest_ = std::min(oldest_, w->windows.front().start);
-    left -= std::min(left, gone * each);
-    erased += gone;
     return doomed;
   });
   for (KeyWindows* w : unwanted) windows_->erase(w);

@@ -67,6 +67,7 @@ class TaskStore {
   // Evicts clean entries until the table is at most `bytes` large, and dead ones in any case. Between two slices, never
   // within one.
   void trim(std::size_t bytes);
+  // Bytes on the heap, those that values hold included.
   std::size_t memory_bytes() const;
   // Entries in memory, those that stand for deleted keys included.
   std::size_t entry_count() const { return size(); }
@@ -139,7 +140,8 @@ class TaskStore {
   std::vector<const Entry*> expired_in_cache();
   std::size_t trim_keys(bool too_large, std::size_t target);
   std::size_t trim_windows(bool too_large, std::size_t target);
-  std::size_t cache_bytes(const Entry* e) const;
+  std::size_t serialized_size(const Entry* e) const;
+  std::size_t cache_bytes(const Entry* e, std::size_t value_size) const;
   void keep_in_cache(Entry* e);
   void drop_from_cache(Entry* e);
   void evict_over_budget();

@@ -88,14 +88,15 @@ class WindowTable final : public EntryMemory {
   }
   // Entries, not keys.
   std::size_t size() const { return entries_.size(); }
-  // Heap bytes of the table and its entries, what values hold beyond their own size not counted.
+  // Heap bytes of the table, its entries and what their values hold.
   std::size_t memory_bytes() const {
     return entry_bytes() + key_bytes_ + keys_.memory_bytes() + entries_.memory_bytes();
   }
 
  private:
   static std::size_t bytes_of(const KeyWindows* w) {
-    return sizeof(KeyWindows) + w->key_size + w->windows.capacity() * sizeof(KeyWindows::Slot);
+    return allocated_bytes(sizeof(KeyWindows) + w->key_size) +
+           allocated_bytes(w->windows.capacity() * sizeof(KeyWindows::Slot));
   }
   void release(Entry* e) {
     entries_.remove(e);

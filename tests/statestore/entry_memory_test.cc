@@ -13,7 +13,7 @@ namespace {
 class EntryMemoryTest : public ::testing::Test {
  protected:
   std::string value(const Entry* e) const { return *static_cast<const std::string*>(table.value(e)); }
-  EntryTable table{&value_type_of<std::string>, true};
+  EntryTable table{contract::text(), true};
   Entry* entry = table.insert("key", EntryTable::hash_of("key"));
 };
 
@@ -47,9 +47,39 @@ TEST_F(EntryMemoryTest, a_value_may_be_set_to_itself_and_taken_away) {
 }
 
 TEST_F(EntryMemoryTest, reads_a_value_from_its_bytes) {
-  ASSERT_TRUE(table.read_value(entry, contract::text(), "first", {}));
-  ASSERT_TRUE(table.read_value(entry, contract::text(), "second", {}));
+  ASSERT_TRUE(table.read_value(entry, "first", {}));
+  ASSERT_TRUE(table.read_value(entry, "second", {}));
   EXPECT_EQ(value(entry), "second");
+}
+
+TEST_F(EntryMemoryTest, counts_what_values_old_values_and_headers_hold) {
+  const std::size_t empty = table.memory_bytes();
+  const std::string large(100'000, 'x'), small = "x";
+  table.set_value(entry, &large);
+  table.count_value(entry, large.size());
+  EXPECT_GE(table.memory_bytes(), empty + 100'000);
+  table.keep_old(entry);
+  EXPECT_GE(table.memory_bytes(), empty + 200'000);
+  table.drop_old(entry);
+  EXPECT_LT(table.memory_bytes(), empty + 110'000);
+  entry->headers = new Headers{{"name", Bytes(std::string(50'000, 'h'))}};
+  table.count_value(entry, large.size());
+  EXPECT_GE(table.memory_bytes(), empty + 150'000);
+  delete std::exchange(entry->headers, nullptr);
+  table.set_value(entry, nullptr);
+  EXPECT_EQ(table.memory_bytes(), empty);
+}
+
+TEST_F(EntryMemoryTest, counts_the_serialised_size_where_a_serde_does_not_say_what_a_value_holds) {
+  SerdeTable silent = contract::text_table;
+  silent.memory_size = nullptr;
+  EntryTable other({&silent, nullptr}, false);
+  Entry* e = other.insert("key", EntryTable::hash_of("key"));
+  const std::size_t empty = other.memory_bytes();
+  ASSERT_TRUE(other.read_value(e, std::string(100'000, 'x'), {}));
+  EXPECT_GE(other.memory_bytes(), empty + 100'000);
+  other.erase(e);
+  EXPECT_LT(other.memory_bytes(), empty);
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "millrace/statestore/window_key.h"
+#include "tests/statestore/store_contract.h"
 
 namespace millrace {
 namespace {
@@ -48,7 +49,7 @@ class WindowTableTest : public ::testing::Test {
     }
     EXPECT_EQ(table.size(), windows);
   }
-  WindowTable table{&value_type_of<std::int64_t>, false};
+  WindowTable table{contract::number(), false};
 };
 
 TEST_F(WindowTableTest, agrees_with_a_map_of_maps_under_random_inserts_and_erasures) {
