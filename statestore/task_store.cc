@@ -402,11 +402,11 @@ std::size_t TaskStore::memory_bytes() const {
          (unsaved_.capacity() + dirty_.capacity()) * sizeof(Entry*) + by_use_.memory_bytes();
 }
 
-void TaskStore::trim(std::size_t bytes) {
+std::size_t TaskStore::trim(std::size_t bytes) {
   const bool too_large = memory_bytes() > bytes && environment_.checkpoint;
   // Not at every step of time: a sweep looks at all of the table.
   const bool has_expired = windowed() && !is_live(oldest_) && observed_ - swept_at_ >= spec_.retention / 4;
-  if (!too_large && !has_expired && dead_ * 2 < size() + 1024) return;
+  if (!too_large && !has_expired && dead_ * 2 < size() + 1024) return 0;
   forget_saved();
   swept_at_ = observed_;
   // Down to three quarters, so that the next sweep is some time away; which clean entries go changes no output.
@@ -415,6 +415,16 @@ void TaskStore::trim(std::size_t bytes) {
   dead_ = 0;
   last_ = nullptr;
   if (erased) by_use_.clear();
+  return memory_bytes() > bytes ? pinned_bytes() : 0;
+}
+
+// A store that logs nothing is in no checkpoint: no other one will free it.
+std::size_t TaskStore::pinned_bytes() const {
+  std::size_t n = 0;
+  if (!environment_.changelog) return n;
+  for (const Entry* e : unsaved_)
+    if (!e->in_cache && !e->dirtied) n += entries_->memory_of(e);
+  return n;
 }
 
 std::size_t TaskStore::trim_keys(bool too_large, std::size_t target) {

@@ -65,10 +65,12 @@ class TaskStore {
   // A checkpoint now holds all records up to `sequence`: entries that were not updated since may be evicted.
   void checkpointed(std::int64_t sequence);
   // Evicts clean entries until the table is at most `bytes` large, and dead ones in any case. Between two slices, never
-  // within one.
-  void trim(std::size_t bytes);
+  // within one. Gives what a checkpoint would let it evict besides, if it still is larger.
+  std::size_t trim(std::size_t bytes);
   // Bytes on the heap, those that values hold included.
   std::size_t memory_bytes() const;
+  // Whether it keeps in memory what a checkpoint has as well: else all of the store is there, and none of it can go.
+  bool is_cache() const { return environment_.checkpoint; }
   // Entries in memory, those that stand for deleted keys included.
   std::size_t entry_count() const { return size(); }
   StoreCounters& counters() { return counters_; }
@@ -138,6 +140,7 @@ class TaskStore {
   void note_unsaved(Entry* e);
   void forget_saved();
   std::vector<const Entry*> expired_in_cache();
+  std::size_t pinned_bytes() const;
   std::size_t trim_keys(bool too_large, std::size_t target);
   std::size_t trim_windows(bool too_large, std::size_t target);
   std::size_t serialized_size(const Entry* e) const;
