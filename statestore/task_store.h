@@ -81,6 +81,7 @@ class TaskStore {
   // Whether the store gives this entry; in a window store one that has expired is given as long as the record cache
   // holds it.
   bool is_visible(const Entry* e) const;
+  const void* value(const Entry* e) const { return entries_->value(e); }
 
   // A row as a scan takes it, copied. No value: it is gone, whatever the checkpoint has.
   struct Row {

@@ -22,18 +22,42 @@ class MergedRows final : public WindowStoreIterator {
   RowScan scan_;
 };
 
-// Windows of one key that are all in memory.
+// Windows of one key that are all in memory, copied: a join asks for them with every record, so it is three allocations
+// however many they are.
 class CopiedRows final : public WindowStoreIterator {
  public:
-  explicit CopiedRows(std::vector<TaskStore::Row> rows) : rows_(std::move(rows)) {}
-  bool next() override { return ++at_ <= rows_.size(); }
-  BytesView key() const override { return key_in_table_key(rows_[at_ - 1].table_key); }
-  Timestamp window_start() const override { return start_in_table_key(rows_[at_ - 1].table_key); }
-  ValueAndTimestamp value() const override { return {rows_[at_ - 1].value.get(), rows_[at_ - 1].timestamp}; }
+  CopiedRows(const ValueType* type, BytesView key, std::size_t rows_max) : type_(type), key_(key) {
+    rows_.reserve(rows_max);
+    if (rows_max > 0) values_ = ::operator new(rows_max * type->size, std::align_val_t(type->align));
+  }
+  ~CopiedRows() override {
+    for (std::size_t i = 0; i < rows_.size(); ++i) type_->destroy(at(i));
+    if (values_) ::operator delete(values_, std::align_val_t(type_->align));
+  }
+  // At most rows_max times, before the first next().
+  void add(Timestamp start, Timestamp timestamp, const void* value) {
+    type_->copy(at(rows_.size()), value);
+    rows_.push_back({start, timestamp});
+  }
+  void read_backward() { is_backward_ = true; }
+  bool next() override { return ++next_ <= rows_.size(); }
+  BytesView key() const override { return key_; }
+  Timestamp window_start() const override { return rows_[current()].start; }
+  ValueAndTimestamp value() const override { return {at(current()), rows_[current()].timestamp}; }
 
  private:
-  const std::vector<TaskStore::Row> rows_;
-  std::size_t at_ = 0;
+  struct Row {
+    Timestamp start, timestamp;
+  };
+  void* at(std::size_t i) const { return static_cast<char*>(values_) + i * type_->size; }
+  std::size_t current() const { return is_backward_ ? rows_.size() - next_ : next_ - 1; }
+
+  const ValueType* const type_;
+  const Bytes key_;
+  std::vector<Row> rows_;
+  void* values_ = nullptr;
+  std::size_t next_ = 0;
+  bool is_backward_ = false;
 };
 
 std::unique_ptr<WindowStoreIterator> merged(const TaskStore& store, std::vector<TaskStore::Row> overlay,
@@ -88,15 +112,22 @@ std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch(BytesView key, Times
 
 std::unique_ptr<WindowStoreIterator> TaskWindowStore::windows_of(BytesView key, Timestamp from, Timestamp to,
                                                                  Order order) {
-  std::vector<TaskStore::Row> rows;
-  const KeyWindows* windows = store_.windows_of(key);
-  const bool is_all = !windows || windows->complete;
-  if (windows)
-    for (auto slot = windows->from(from); slot != windows->windows.end() && slot->start <= to; ++slot)
-      if (!is_all || store_.is_visible(slot->entry)) rows.push_back(store_.copy(slot->entry));
-  if (!is_all) return merged(store_, std::move(rows), {Bytes(key), Bytes(key), from, to}, order);
-  if (order == Order::descending) std::reverse(rows.begin(), rows.end());
-  return std::make_unique<CopiedRows>(std::move(rows));
+  const KeyWindows* found = store_.windows_of(key);
+  static const KeyWindows none;
+  const std::vector<KeyWindows::Slot>& windows = found ? found->windows : none.windows;
+  const auto first = found ? found->from(from) : windows.begin();
+  auto end = first;
+  while (end != windows.end() && end->start <= to) ++end;
+  if (found && !found->complete) {
+    std::vector<TaskStore::Row> overlay;
+    for (auto slot = first; slot != end; ++slot) overlay.push_back(store_.copy(slot->entry));
+    return merged(store_, std::move(overlay), {Bytes(key), Bytes(key), from, to}, order);
+  }
+  auto rows = std::make_unique<CopiedRows>(store_.spec().value.table->type, key, static_cast<std::size_t>(end - first));
+  for (auto slot = first; slot != end; ++slot)
+    if (store_.is_visible(slot->entry)) rows->add(slot->start, slot->entry->timestamp, store_.value(slot->entry));
+  if (order == Order::descending) rows->read_backward();
+  return rows;
 }
 
 std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch_range(std::optional<BytesView> from_key,
