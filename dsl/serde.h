@@ -17,14 +17,20 @@
 namespace millrace {
 
 // The serde of a type. A specialisation has
-//   write(const T&, Bytes& out)   appends; may return a Result, whose error stops the task as a serialisation exception
-//   does in Kafka read(BytesView) -> Result<T>  an Error goes to the deserialization handler
+//
+//   write(const T&, Bytes& out)        appends; may return a Result, whose error stops the task as a serialisation
+//                                      exception does in Kafka
+//   read(BytesView) -> Result<T>       an Error goes to the deserialization handler
+//
 // and, where it pays:
-//   read_into(BytesView, T&) -> Result<>   reads into an object that exists, reusing its memory (T must be default
-//   constructible) serialized_size(const T&)              exactly what write would append; by default it is written and
-//   measured memory_size(const T&)                  bytes on the heap, about; by default 0 for trivially copyable
-//   types, else serialized_size view(const T&) -> BytesView            where the serialised form is the object's own
-//   bytes
+//
+//   read_into(BytesView, T&)           -> Result<>: reads into an object that exists, reusing its memory (T must be
+//                                      default constructible)
+//   serialized_size(const T&)          exactly what write would append; by default it is written and measured
+//   memory_size(const T&)              bytes on the heap beyond sizeof(T), about, see allocated_bytes; by default
+//                                      none for trivially copyable types, else as many as are serialised
+//   view(const T&) -> BytesView        where the serialised form is the object's own bytes
+//
 // Each of write, read and read_into may take a last parameter `const SerdeContext&`: topic, key or value, headers.
 // Threads: several tasks use one serde at once; members are const or static.
 template <class T>
@@ -130,15 +136,15 @@ struct SerdeFunctions {
       return out.size();
     }
   }
-  static std::size_t memory_size(const void* self, const void* value) {
+  static constexpr auto memory_size() -> std::size_t (*)(const void*, const void*) {
     if constexpr (requires(const S& s, const T& v) {
                     { s.memory_size(v) } -> std::convertible_to<std::size_t>;
                   }) {
-      return of(self).memory_size(*static_cast<const T*>(value));
-    } else if constexpr (std::is_trivially_copyable_v<T>) {
-      return 0;
+      return [](const void* self, const void* value) -> std::size_t {
+        return of(self).memory_size(*static_cast<const T*>(value));
+      };
     } else {
-      return serialized_size(self, value);
+      return nullptr;
     }
   }
   static std::size_t suffix(const void* self) {
@@ -165,7 +171,7 @@ inline constexpr SerdeTable serde_table{&value_type_of<T>,
                                         &SerdeFunctions<S, T>::write,
                                         &SerdeFunctions<S, T>::read,
                                         &SerdeFunctions<S, T>::serialized_size,
-                                        &SerdeFunctions<S, T>::memory_size,
+                                        SerdeFunctions<S, T>::memory_size(),
                                         SerdeFunctions<S, T>::view(),
                                         &SerdeFunctions<S, T>::suffix};
 

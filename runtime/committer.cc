@@ -221,18 +221,35 @@ std::size_t Committer::tail_bytes() {
 void Committer::checkpoint_if_due() {
   const std::size_t bytes = tail_bytes();
   const std::int64_t now = env_.clock().monotonic_ns();
-  const bool due = now - checkpointed_at_ > settings_.checkpoint_interval.count() * 1'000'000;
-  if (bytes == 0 || (bytes < settings_.tail_bytes_max && !due)) return;
   {
     MonitorLock lock(monitor_);
-    if (std::exchange(checkpointing_, true)) return;
+    const bool due = relief_wanted_ || bytes >= settings_.tail_bytes_max ||
+                     now - checkpointed_at_ > settings_.checkpoint_interval.count() * 1'000'000;
+    if (bytes == 0 || !due || checkpointing_ || paused_) return;
+    checkpointing_ = true;
+    relief_wanted_ = false;
+    checkpointed_at_ = now;
   }
-  checkpointed_at_ = now;
   io_.post([this] {
     auto written = write_checkpoints();
     end_checkpoint();
     if (!written) on_failure_(std::move(written).error().in("checkpoint"));
   });
+}
+
+void Committer::relieve(const TaskRunner& runner) {
+  bool has_tail = false;
+  {
+    std::lock_guard lock(checkpoint_mutex_);
+    for (Member& m : members_)
+      if (m.runner == &runner)
+        for (auto& tail : m.tails) has_tail |= !tail.tail.empty();
+  }
+  {
+    MonitorLock lock(monitor_);
+    relief_wanted_ = true;
+  }
+  has_tail ? checkpoint_if_due() : commit_soon();
 }
 
 Result<> Committer::write_checkpoint(Member& m) {
@@ -285,11 +302,14 @@ Result<> Committer::checkpoint_and_wait() {
 }
 
 void Committer::end_checkpoint() {
+  bool again = false;
   {
     MonitorLock lock(monitor_);
     checkpointing_ = false;
+    again = relief_wanted_ && !stopped_ && !paused_;
   }
   monitor_.notify_all();
+  if (again) checkpoint_if_due();
 }
 
 }  // namespace millrace

@@ -69,6 +69,9 @@ class Committer {
   Result<bool> commit_and_wait(std::optional<Duration> timeout = std::nullopt);
   // Asks for a commit now instead of at the end of the interval. Threads: any.
   void commit_soon();
+  // Asks for a checkpoint of this member now, after a commit if there is nothing committed to write. Calls while one is
+  // asked for or under way add nothing, but that it is followed by another. Threads: any.
+  void relieve(const TaskRunner& runner);
   // Writes checkpoints of all that is committed, and waits. After the last commit.
   Result<> checkpoint_and_wait();
   // A commit that failed has paused the group and called `on_failure`: the caller either aborts, opens the tasks anew
@@ -121,6 +124,7 @@ class Committer {
   std::atomic<std::int64_t> commits_{0};
   std::mutex checkpoint_mutex_;  // tails, and one checkpoint at a time
   bool checkpointing_ = false;   // under monitor_
+  bool relief_wanted_ = false;   // under monitor_: a checkpoint is due, whatever its size
   std::int64_t checkpointed_at_ = 0;
 };
 

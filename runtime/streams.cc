@@ -197,6 +197,7 @@ Result<> Streams::start() {
   c.environment.max_idle_ns = c.config.duration("max.task.idle.ms").count() * 1'000'000;
   c.environment.wake_at = [&c](TaskId id, std::int64_t at) { c.workers->post_at(at, [&c, id] { c.tasks->wake(id); }); };
   c.environment.on_full_tail = [&c] { c.committer->commit_soon(); };
+  c.environment.on_full_memory = [&c](TaskRunner& runner) { c.committer->relieve(runner); };
   c.global = std::make_unique<GlobalTask>(
       c.topology, *c.consumer, *c.scheduler, c.global_lock,
       [&c](const std::string& why) { c.fail(Error(ErrorCode::unknown_server_error, why)); });

@@ -178,6 +178,23 @@ void Task::flush_caches() {
   }
 }
 
+std::size_t Task::memory_bytes() const {
+  std::size_t n = 0;
+  for (const Store& s : stores_)
+    if (s.core->is_cache()) n += s.core->memory_bytes();
+  return n;
+}
+
+std::size_t Task::trim(std::size_t bytes) {
+  const double share = static_cast<double>(bytes) / static_cast<double>(std::max<std::size_t>(memory_bytes(), 1));
+  std::size_t pinned = 0;
+  for (Store& s : stores_) {
+    const auto own = static_cast<double>(s.core->memory_bytes());
+    pinned += s.core->trim(share < 1 && s.core->is_cache() ? static_cast<std::size_t>(own * share) : SIZE_MAX);
+  }
+  return pinned;
+}
+
 OffsetsToCommit Task::offsets() const {
   OffsetsToCommit result;
   for (const auto& q : inputs_) {

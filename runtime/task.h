@@ -71,6 +71,15 @@ class Task final : private OperatorContext {
   bool process_one();
   // Logs and forwards what the record caches hold back, store by store. The first half of a commit.
   void flush_caches();
+  // Heap bytes of its stores' tables, stores in memory left out; what they may take: `value_cache_bytes` and the record
+  // cache.
+  std::size_t memory_bytes() const;
+  std::size_t memory_bytes_max(std::size_t value_cache_bytes) const {
+    return value_cache_bytes + record_cache_.max_bytes;
+  }
+  // Evicts until all stores together take at most `bytes`, each in proportion. Gives what a checkpoint would let them
+  // evict besides, if they still take more. Between two slices.
+  std::size_t trim(std::size_t bytes);
   // Where each input stands, with Kafka Streams' metadata.
   OffsetsToCommit offsets() const;
   void close();

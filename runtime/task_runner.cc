@@ -9,7 +9,8 @@ constexpr std::int64_t slice_ns = 1'000'000;
 constexpr int records_between_looks = 64;  // at the clock
 constexpr std::size_t fetch_bytes_max = 512 << 10;
 constexpr std::size_t held_bytes_max = 32 << 20;  // then the task waits for the decision
-constexpr std::int64_t trim_interval_ns = 200'000'000;
+constexpr std::int64_t trim_interval_ns = 200'000'000, trim_interval_over_ns = 20'000'000;
+constexpr std::size_t relief_bytes_min = 4 << 20;  // a checkpoint for less costs more than it gives
 }  // namespace
 
 void TaskRunner::set_task(std::unique_ptr<Task> task) {
@@ -43,7 +44,10 @@ void TaskRunner::post(std::function<void()> job) {
 }
 
 void TaskRunner::note_checkpoint(std::size_t index, std::int64_t sequence) {
-  post([this, index, sequence] { task_->stores()[index].core->checkpointed(sequence); });
+  post([this, index, sequence] {
+    task_->stores()[index].core->checkpointed(sequence);
+    is_stuck_ = false;
+  });
 }
 
 void TaskRunner::run_jobs() {
@@ -172,6 +176,21 @@ void TaskRunner::make_cut() {
   environment_.on_cut(*this);
 }
 
+// Evicts what is over the task's share of memory; where that is not enough, asks for a checkpoint. True if it is so far
+// over that it must not go on before there is one.
+bool TaskRunner::mind_memory(std::int64_t now) {
+  const std::size_t bytes_max = task_->memory_bytes_max(environment_.value_cache_bytes);
+  const bool is_over = task_->memory_bytes() > bytes_max;
+  // A sweep looks at everything: soon where it will help, seldom where it did not or where there is no need.
+  if (now - trimmed_at_ >= (is_over && !is_stuck_ ? trim_interval_over_ns : trim_interval_ns)) {
+    trimmed_at_ = now;
+    const std::size_t pinned = task_->trim(bytes_max);
+    is_stuck_ = pinned > std::max(bytes_max / 4, relief_bytes_min);
+    if (is_stuck_) environment_.on_full_memory(*this);
+  }
+  return is_stuck_ && task_->memory_bytes() > 2 * std::max(bytes_max, relief_bytes_min);
+}
+
 bool TaskRunner::slice() {
   std::shared_lock globals(*environment_.global_lock);
   run_jobs();
@@ -185,6 +204,7 @@ bool TaskRunner::slice() {
   }
   if (suspended_.load() || output_->held_bytes() > held_bytes_max) return false;
   const std::int64_t started_ns = environment_.clock->monotonic_ns(), until = started_ns + slice_ns;
+  if (is_stuck_ && mind_memory(started_ns)) return false;  // note_checkpoint() wakes us
   bool more = true;
   while (more) {
     if (!fetch_input() || waits_for_input()) {
@@ -203,10 +223,7 @@ bool TaskRunner::slice() {
   if (output_->logged_bytes() > environment_.tail_bytes_max / 4) environment_.on_full_tail();
   const std::int64_t now = environment_.clock->monotonic_ns();
   if (metrics_) metrics_->slice_ended(started_ns, now, output_->held_bytes());
-  if (now - trimmed_at_ > trim_interval_ns) {
-    trimmed_at_ = now;
-    for (const Task::Store& s : task_->stores()) s.core->trim(environment_.value_cache_bytes);
-  }
+  mind_memory(now);
   return more || cut_requested_.load();
 }
 

@@ -44,6 +44,9 @@ struct RunnerEnvironment {
   std::int64_t max_idle_ns = 0;  // max.task.idle.ms
   std::function<void(TaskId, std::int64_t monotonic_ns)> wake_at;
   std::function<void()> on_full_tail;  // asks for an early commit
+  // Asks for a checkpoint, after an early commit if this task has nothing committed for one: its stores take more than
+  // they may, and hold nothing that could go.
+  std::function<void(TaskRunner&)> on_full_memory;
 };
 
 class TaskRunner final : public Runnable {
@@ -100,6 +103,7 @@ class TaskRunner final : public Runnable {
   void make_cut();
   void run_jobs();
   void fail(const TaskFailure& failure);
+  bool mind_memory(std::int64_t now);
 
   std::unique_ptr<RecordCollector> output_;
   const int depth_;
@@ -121,6 +125,7 @@ class TaskRunner final : public Runnable {
   Cut cut_;
   std::int64_t processed_at_cut_ = 0;
   std::int64_t trimmed_at_ = 0;
+  bool is_stuck_ = false;  // over its memory, and waiting for a checkpoint
 };
 
 }  // namespace millrace

@@ -26,7 +26,11 @@ class ChangelogWriter {
 class RowIterator {
  public:
   virtual ~RowIterator() = default;
+  // Moves to the next row (the first, at first). False at the end. Views of the last row end here. Throws StoreError
+  // where the disk fails.
   virtual bool next() = 0;
+  // As next(), but moves to the first row at or past `key`, in the direction of the iteration.
+  virtual bool seek(BytesView key) = 0;
   virtual BytesView key() const = 0;
   virtual BytesView value() const = 0;
 };

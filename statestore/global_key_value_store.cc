@@ -35,7 +35,7 @@ Result<> GlobalKeyValueStore::apply(BytesView key, BytesView value, Timestamp ti
   const bool is_new = !e;
   if (is_new) e = table_.insert(key, hash);
   e->timestamp = timestamp;
-  auto read = table_.read_value(e, spec_.value, value, {topic, false, nullptr});
+  auto read = table_.read_value(e, value, {topic, false, nullptr});
   if (!read && is_new) table_.erase(e);
   return read;
 }

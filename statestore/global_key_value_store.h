@@ -11,7 +11,7 @@ namespace millrace {
 
 class GlobalKeyValueStore final : public KeyValueStore {
  public:
-  explicit GlobalKeyValueStore(const StoreSpec& spec) : spec_(spec), table_(spec.value.table->type, false) {}
+  explicit GlobalKeyValueStore(const StoreSpec& spec) : spec_(spec), table_(spec.value, false) {}
 
   // One record of the topic. Null data(): deleted. Error: the value does not deserialise.
   Result<> apply(BytesView key, BytesView value, Timestamp timestamp, BytesView topic);

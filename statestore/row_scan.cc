@@ -8,7 +8,12 @@ namespace millrace {
 
 RowScan::RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, std::unique_ptr<RowIterator> base,
                  Shape shape, Order order)
-    : store_(store), shape_(std::move(shape)), order_(order), base_(std::move(base)) {
+    : store_(store),
+      shape_(std::move(shape)),
+      order_(order),
+      base_(std::move(base)),
+      current_{{}, AnyValue(store.spec().value.table->type), {}} {
+  overlay_.reserve(overlay.size());
   for (TaskStore::Row& row : overlay) {
     Bytes key = shape_.order_key(row.table_key);
     overlay_.emplace_back(std::move(key), std::move(row));
@@ -19,23 +24,18 @@ RowScan::RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, st
 }
 
 void RowScan::advance_base() {
-  base_live_ = false;
-  while (base_ && base_->next()) {
-    BytesView key = shape_.table_key(base_->key());
-    if (shape_.wanted(key) && !store_.shadows(key)) {
-      base_live_ = true;
-      return;
-    }
-  }
+  if (base_ && !base_->next()) base_.reset();
 }
 
 bool RowScan::next() {
-  const bool overlay_left = at_ < overlay_.size();
-  if (!overlay_left && !base_live_) return false;
-  if (overlay_left && (!base_live_ || comes_first(overlay_[at_].first, base_->key()))) {
-    current_ = std::move(overlay_[at_++].second);
+  while (at_ < overlay_.size() && (!base_ || !comes_first(base_->key(), overlay_[at_].first))) {
+    auto& [order_key, row] = overlay_[at_++];
+    if (base_ && base_->key() == order_key) advance_base();
+    if (!row.value.get()) continue;
+    current_ = std::move(row);
     return true;
   }
+  if (!base_) return false;
   current_.table_key = Bytes(shape_.table_key(base_->key()));
   if (auto read = store_.read_row(base_->value(), current_); !read) throw StoreError(read.error().text());
   advance_base();

@@ -1,28 +1,28 @@
-// RowScan: the rows of a store in order, its entry table and its checkpoint merged, as of the scan's creation.
+// RowScan: the rows of a store in order, as of the scan's creation: what a checkpoint has, under what it has not yet.
 #pragma once
 #include <functional>
 #include <memory>
-#include <optional>
+#include <utility>
 #include <vector>
 
 #include "millrace/statestore/task_store.h"
 
 namespace millrace {
 
+// Throws StoreError where the disk fails. Refers to the store.
 class RowScan {
  public:
-  // `overlay`: the table's live rows of the range; sorted here by `order_key` (bytes that order rows as the
-  // checkpoint's keys do). `base`: the checkpoint's rows of the range, already in order; may be null. `table_key` maps
-  // a row key to a table key; `wanted` says which of the checkpoint's rows belong to the scan.
   struct Shape {
-    std::function<Bytes(BytesView table_key)> order_key;
-    std::function<BytesView(BytesView row_key)> table_key;
-    std::function<bool(BytesView table_key)> wanted;
+    std::function<Bytes(BytesView table_key)> order_key;    // bytes that order rows as the checkpoint's keys do
+    std::function<BytesView(BytesView row_key)> table_key;  // a part of the row key
   };
+  // `overlay`: what the store's table knows better, in any order; a row without a value hides the checkpoint's. `base`:
+  // the checkpoint's rows of the same range, in order; may be null.
   RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, std::unique_ptr<RowIterator> base, Shape shape,
           Order order);
   bool next();
-  const TaskStore::Row& row() const { return current_; }
+  BytesView table_key() const { return current_.table_key; }
+  ValueAndTimestamp value() const { return {current_.value.get(), current_.timestamp}; }
 
  private:
   void advance_base();
@@ -33,8 +33,7 @@ class RowScan {
   Order order_;
   std::vector<std::pair<Bytes, TaskStore::Row>> overlay_;
   std::size_t at_ = 0;
-  std::unique_ptr<RowIterator> base_;
-  bool base_live_ = false;
+  std::unique_ptr<RowIterator> base_;  // at a row; null at the end
   TaskStore::Row current_;
 };
 

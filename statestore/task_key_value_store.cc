@@ -10,44 +10,43 @@ class Rows final : public KeyValueIterator {
  public:
   explicit Rows(RowScan scan) : scan_(std::move(scan)) {}
   bool next() override { return scan_.next(); }
-  BytesView key() const override { return scan_.row().table_key; }
-  ValueAndTimestamp value() const override { return {scan_.row().value->get(), scan_.row().timestamp}; }
+  BytesView key() const override { return scan_.table_key(); }
+  ValueAndTimestamp value() const override { return scan_.value(); }
 
  private:
   RowScan scan_;
 };
 
+// Keys with from <= key < below.
 std::unique_ptr<KeyValueIterator> scan(TaskStore& store, std::optional<Bytes> from, std::optional<Bytes> below,
-                                       std::function<bool(BytesView)> wanted, Order order) {
+                                       Order order) {
+  auto overlay = store.overlay([&](BytesView key) { return (!from || key >= *from) && (!below || key < *below); });
   std::unique_ptr<RowIterator> base;
-  if (store.checkpoint() && store.checkpoint()->may_have_rows())
-    base = store.checkpoint()->scan(std::move(from), std::move(below), order == Order::ascending);
-  RowScan::Shape shape{[](BytesView key) { return Bytes(key); }, [](BytesView key) { return key; }, wanted};
-  return std::make_unique<Rows>(RowScan(store, store.overlay(wanted), std::move(base), std::move(shape), order));
+  if (Checkpoint* saved = store.saved())
+    base = saved->scan(std::move(from), std::move(below), order == Order::ascending);
+  RowScan::Shape shape{[](BytesView key) { return Bytes(key); }, [](BytesView key) { return key; }};
+  return std::make_unique<Rows>(RowScan(store, std::move(overlay), std::move(base), std::move(shape), order));
 }
 
 }  // namespace
 
 std::unique_ptr<KeyValueIterator> TaskKeyValueStore::range(std::optional<BytesView> from, std::optional<BytesView> to,
                                                            Order order) {
-  std::optional<Bytes> low, high, below;
+  std::optional<Bytes> low, below;
   if (from) low = Bytes(*from);
-  if (to) high = Bytes(*to);
-  if (high) below = Bytes(*high + '\0');  // the smallest key above the last one wanted
+  if (to) below = Bytes(Bytes(*to) + '\0');  // the smallest key above the last one wanted
   StoreCounters& c = store_.counters();
-  return c.count<1>(from || to ? c.ranges : c.alls, [&] {
-    return scan(
-        store_, low, below, [low, high](BytesView key) { return (!low || key >= *low) && (!high || key <= *high); },
-        order);
-  });
+  return c.count<1>(from || to ? c.ranges : c.alls, [&] { return scan(store_, low, below, order); });
 }
 
 std::unique_ptr<KeyValueIterator> TaskKeyValueStore::prefix_scan(BytesView prefix) {
-  Bytes wanted(prefix);
+  // The first key that comes after all with the prefix: none after a prefix of nothing but 0xff.
+  Bytes below(prefix);
+  while (!below.empty() && below.back() == '\xff') below.pop_back();
+  if (!below.empty()) ++below.back();
   StoreCounters& c = store_.counters();
   return c.count<1>(c.prefix_scans, [&] {
-    return scan(
-        store_, wanted, std::nullopt, [wanted](BytesView key) { return key.starts_with(wanted); }, Order::ascending);
+    return scan(store_, Bytes(prefix), below.empty() ? std::nullopt : std::optional(below), Order::ascending);
   });
 }
 

@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "millrace/statestore/store_error.h"
-#include "millrace/statestore/window_key.h"
+#include "millrace/statestore/window_rows.h"
 
 namespace millrace {
 
@@ -32,17 +32,27 @@ std::string printable(BytesView key) {
 
 TaskStore::TaskStore(const StoreSpec& spec, const StoreEnvironment& environment)
     : spec_(spec), environment_(environment), old_(spec.value.table->type) {
-  table_ = std::make_unique<EntryTable>(spec.value.table->type, false);
+  make_table(false);
   counters_.clock = environment.clock;
 }
 TaskStore::~TaskStore() = default;
+
+void TaskStore::make_table(bool with_old) {
+  if (windowed()) {
+    windows_ = std::make_unique<WindowTable>(spec_.value, with_old);
+    entries_ = windows_.get();
+  } else {
+    keys_ = std::make_unique<EntryTable>(spec_.value, with_old);
+    entries_ = keys_.get();
+  }
+}
 
 void TaskStore::send_old_values() {
   if (send_old_) return;
   send_old_ = true;
   if (!caches()) return;
-  MR_ASSERT(table_->size() == 0, "old values are asked for in init, before the first record");
-  table_ = std::make_unique<EntryTable>(spec_.value.table->type, true);
+  MR_ASSERT(size() == 0, "old values are asked for in init, before the first record");
+  make_table(true);
 }
 
 void TaskStore::fail(BytesView table_key, const std::string& why) const {
@@ -52,33 +62,109 @@ void TaskStore::fail(BytesView table_key, const std::string& why) const {
 
 // ---------------------------------------------------------------- reading
 
+Entry* TaskStore::insert(BytesView table_key, std::uint64_t hash) {
+  is_missing_ = false;
+  if (!windowed()) return keys_->insert(table_key, hash);
+  BytesView key = key_in_table_key(table_key);
+  KeyWindows* w = windows_->find_key(key);
+  if (!w) {
+    w = windows_->insert_key(key);
+    w->complete = !saved();
+  }
+  oldest_ = std::min(oldest_, start_in_table_key(table_key));
+  return windows_->insert(w, table_key, hash);
+}
+
+void TaskStore::discard(Entry* e) {
+  if (!windowed()) return keys_->erase(e);
+  KeyWindows* w = windows_->find_key(key_in_table_key(entries_->key(e)));
+  windows_->erase_if(w, [&](const KeyWindows::Slot& slot) { return slot.entry == e; });
+}
+
+// Fills a new entry from a row of the checkpoint.
+void TaskStore::fill(Entry* e, BytesView row) {
+  std::string problem;
+  if (row.size() < timestamp_bytes) {
+    problem = "a row of less than 8 bytes: the state directory is damaged";
+  } else {
+    e->timestamp = {from_big_endian<std::int64_t>(row.data())};
+    auto read = entries_->read_value(e, row.substr(timestamp_bytes), {environment_.changelog_topic, false, nullptr});
+    if (read) return;
+    problem = "its value does not deserialise: " + read.error().message();
+  }
+  const Bytes key(entries_->key(e));
+  discard(e);
+  fail(key, problem);
+}
+
 Entry* TaskStore::load(BytesView table_key, std::uint64_t hash) {
-  if (!environment_.checkpoint || !environment_.checkpoint->may_have_rows()) return nullptr;
   BytesView row_key = table_key;
   if (windowed()) {
     key_scratch_.clear();
     append_row_key(key_scratch_, table_key, segment_interval_ms(spec_.retention));
     row_key = key_scratch_;
   }
-  auto found = environment_.checkpoint->get(row_key, row_scratch_);
+  auto found = saved()->get(row_key, row_scratch_);
   if (!found) fail(table_key, found.error().text());
   if (!*found) return nullptr;
-  if (row_scratch_.size() < timestamp_bytes)
-    fail(table_key, "a row of less than 8 bytes: the state directory is damaged");
-  Entry* e = table_->insert(table_key, hash);
-  auto read = table_->read_value(e, spec_.value, BytesView(row_scratch_).substr(timestamp_bytes),
-                                 {environment_.changelog_topic, false, nullptr});
-  if (!read) fail(table_key, "its value does not deserialise: " + read.error().message());
-  e->timestamp = {from_big_endian<std::int64_t>(row_scratch_.data())};
+  Entry* e = insert(table_key, hash);
+  fill(e, row_scratch_);
   return e;
 }
 
+void TaskStore::load(KeyWindows* w) {
+  const WindowRange range{Bytes(w->key()), Bytes(w->key()), oldest_live(), {INT64_MAX}};
+  WindowRows rows(*saved(), range, segment_interval_ms(spec_.retention), Order::ascending);
+  while (rows.next()) {
+    BytesView table_key = table_key_in_row_key(rows.key());
+    const std::uint64_t hash = EntryMemory::hash_of(table_key);
+    if (find(table_key, hash)) continue;  // younger than the checkpoint's
+    if (w->windows.size() >= windows_of_a_key_max) {
+      w->oversized = true;
+      return;
+    }
+    oldest_ = std::min(oldest_, start_in_table_key(table_key));
+    fill(windows_->insert(w, table_key, hash), rows.value());
+  }
+  w->complete = true;
+}
+
 Entry* TaskStore::find_or_load(BytesView table_key) {
-  if (last_ && table_->key(last_) == table_key) return last_;
-  const std::uint64_t hash = EntryTable::hash_of(table_key);
-  Entry* e = table_->find(table_key, hash);
-  if (!e) e = load(table_key, hash);
+  if (last_ && entries_->key(last_) == table_key) return last_;
+  if (is_missing_ && missing_ == table_key) return nullptr;
+  const std::uint64_t hash = EntryMemory::hash_of(table_key);
+  Entry* e = find(table_key, hash);
+  if (!e && saved()) e = windowed() ? find_or_load_window(table_key, hash) : load(table_key, hash);
+  if (!e) {
+    missing_.assign(table_key);
+    missing_hash_ = hash;
+    is_missing_ = true;
+  }
   return last_ = e;
+}
+
+// A window that is not in the table. A key's first one is looked up by itself, since most keys bring no second one;
+// from the second on, all are here.
+Entry* TaskStore::find_or_load_window(BytesView table_key, std::uint64_t hash) {
+  KeyWindows* w = windows_->find_key(key_in_table_key(table_key));
+  if (w && w->complete) return nullptr;
+  if (w && !w->oversized) {
+    load(w);
+    if (Entry* e = find(table_key, hash)) return e;
+    if (w->complete) return nullptr;
+  }
+  return load(table_key, hash);
+}
+
+const KeyWindows* TaskStore::windows_of(BytesView key) {
+  KeyWindows* w = windows_->find_key(key);
+  if (!saved() || (w && (w->complete || w->oversized))) return w;
+  if (!w) {
+    w = windows_->insert_key(key);
+    w->newest = observed_;
+  }
+  load(w);
+  return w;
 }
 
 ValueAndTimestamp TaskStore::get(BytesView table_key) {
@@ -86,7 +172,7 @@ ValueAndTimestamp TaskStore::get(BytesView table_key) {
   if (!e) return {};
   if (windowed()) {  // Kafka's window cache holds updates only; what it has not is asked of the store, which hides
                      // expired windows
-    if (!e->in_cache && !is_live(start_in_table_key(table_key))) return {};
+    if (!e->in_cache && !is_live(e)) return {};
   } else if (caches()) {
     if (e->in_cache) {
       ++counters_.cache_hits;
@@ -99,13 +185,13 @@ ValueAndTimestamp TaskStore::get(BytesView table_key) {
       if (!e->has_value) return {};
     }
   }
-  return e->has_value ? ValueAndTimestamp{table_->value(e), e->timestamp} : ValueAndTimestamp{};
+  return e->has_value ? ValueAndTimestamp{entries_->value(e), e->timestamp} : ValueAndTimestamp{};
 }
 
 ValueAndTimestamp TaskStore::peek(BytesView table_key) {
   Entry* e = find_or_load(table_key);
   if (!e || !is_visible(e)) return {};
-  return {table_->value(e), e->timestamp};
+  return {entries_->value(e), e->timestamp};
 }
 
 // ---------------------------------------------------------------- writing
@@ -113,19 +199,20 @@ ValueAndTimestamp TaskStore::peek(BytesView table_key) {
 ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timestamp timestamp,
                                  const RecordContext& context) {
   Entry* e = find_or_load(table_key);
-  if (!e) last_ = e = table_->insert(table_key, EntryTable::hash_of(table_key));
+  if (!e) last_ = e = insert(table_key, missing_hash_);
+  note_unsaved(e);
   ValueAndTimestamp old;
   if (caches()) {
     if (!e->dirtied) {
       e->had_value = e->has_value;
-      if (send_old_) table_->keep_old(e);
+      if (send_old_) entries_->keep_old(e);
       dirty_.push_back(e);
     }
   } else if (send_old_ && e->has_value) {
-    old_.set(table_->value(e));
+    old_.set(entries_->value(e));
     old = {old_.get(), e->timestamp};
   }
-  table_->set_value(e, value);
+  entries_->set_value(e, value);
   if (!value) ++dead_;
   e->timestamp = timestamp;
   if (!caches()) {
@@ -150,36 +237,44 @@ ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timesta
 
 void TaskStore::log(Entry* e, Timestamp when_deleted) {
   e->logged = ++logged_;
-  BytesView key = table_->key(e);
+  BytesView key = entries_->key(e);
   if (windowed()) {
     observed_ = std::max(observed_, start_in_table_key(key));
     key_scratch_.clear();
     append_store_key(key_scratch_, key);
     key = key_scratch_;
   }
-  if (!environment_.changelog) return;
+  if (!environment_.changelog) {
+    if (!caches()) entries_->count_value(e, serialized_size(e));
+    return;
+  }
   BytesView value;
   if (e->has_value) {
     auto written =
-        serialized(spec_.value, table_->value(e), value_scratch_, {environment_.changelog_topic, false, nullptr});
-    if (!written) fail(table_->key(e), "its value does not serialise: " + written.error().message());
+        serialized(spec_.value, entries_->value(e), value_scratch_, {environment_.changelog_topic, false, nullptr});
+    if (!written) fail(entries_->key(e), "its value does not serialise: " + written.error().message());
     value = *written;
     if (!value.data()) value = BytesView("", 0);
     if (key.size() + value.size() + 128 > environment_.max_message_bytes)
-      fail(table_->key(e),
+      fail(entries_->key(e),
            "the value has grown to " + std::to_string(value.size()) + " bytes, over max.message.bytes = " +
                std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +
                ". Keep less in one aggregate, store a reference to the data, or raise max.message.bytes");
   }
+  if (!caches()) entries_->count_value(e, value.size());
   environment_.changelog->log(key, value, e->has_value ? e->timestamp : when_deleted);
 }
 
 // ---------------------------------------------------------------- the record cache
 
-std::size_t TaskStore::cache_bytes(const Entry* e) const {
+std::size_t TaskStore::serialized_size(const Entry* e) const {
+  return e->has_value ? spec_.value.table->serialized_size(spec_.value.self, entries_->value(e)) : 0;
+}
+
+std::size_t TaskStore::cache_bytes(const Entry* e, std::size_t value_size) const {
   std::size_t n = e->key_size + (windowed() ? window_cache_key_extra : 0) + node_bytes + flag_bytes + context_bytes +
                   e->topic.size();
-  if (e->has_value) n += timestamp_bytes + spec_.value.table->serialized_size(spec_.value.self, table_->value(e));
+  if (e->has_value) n += timestamp_bytes + value_size;
   if (e->headers)
     for (const Header& h : *e->headers) n += h.name.size() + (h.value ? h.value->size() : 0);
   return n;
@@ -192,10 +287,13 @@ void TaskStore::keep_in_cache(Entry* e) {
   } else {
     e->in_cache = true;
     ++in_cache_;
+    if (windowed()) oldest_cached_ = std::min(oldest_cached_, start_in_table_key(entries_->key(e)));
   }
   e->used = ++cache.tick;
   by_use_.used(e);
-  e->cached_bytes = static_cast<std::uint32_t>(cache_bytes(e));
+  const std::size_t value_size = serialized_size(e);
+  e->cached_bytes = static_cast<std::uint32_t>(cache_bytes(e, value_size));
+  entries_->count_value(e, value_size);
   cache.bytes += e->cached_bytes;
 }
 
@@ -210,7 +308,7 @@ void TaskStore::drop_from_cache(Entry* e) {
 void TaskStore::evict_over_budget() {
   RecordCache& cache = *environment_.record_cache;
   while (cache.bytes > cache.max_bytes && in_cache_ > 0) {  // only from the store just used, as Kafka does
-    Entry* e = by_use_.oldest([&](auto visit) { table_->for_each(visit); });
+    Entry* e = by_use_.oldest([&](auto visit) { for_each(visit); });
     drop_from_cache(e);
     if (e->dirtied) flush_with(e);
   }
@@ -248,15 +346,15 @@ void TaskStore::flush_entry(Entry* e) {
   if (!listener_) return;
   const RecordContext context{e->topic, e->partition, e->offset, e->record_timestamp, e->headers};
   FlushedUpdate update;
-  BytesView key = table_->key(e);
+  BytesView key = entries_->key(e);
   update.key = windowed() ? key_in_table_key(key) : key;
   if (windowed()) update.window_start = start_in_table_key(key);
-  update.value = table_->value(e);
-  update.old_value = table_->old_value(e);
+  update.value = entries_->value(e);
+  update.old_value = entries_->old_value(e);
   update.timestamp = e->has_value ? e->timestamp : e->record_timestamp;
   update.context = &context;
   listener_.on_flush(listener_.self, update);
-  table_->drop_old(e);
+  entries_->drop_old(e);
 }
 
 // ---------------------------------------------------------------- restore and checkpoint
@@ -266,75 +364,143 @@ Result<> TaskStore::restore(BytesView changelog_key, BytesView value, bool has_v
     return Error(ErrorCode::corrupt_message,
                  environment_.changelog_topic + ": a window key of " + std::to_string(changelog_key.size()) + " bytes");
   BytesView key = windowed() ? table_key_in_store_key(changelog_key) : changelog_key;
-  const std::uint64_t hash = EntryTable::hash_of(key);
-  Entry* e = table_->find(key, hash);
-  if (!e) e = table_->insert(key, hash);
+  const std::uint64_t hash = EntryMemory::hash_of(key);
+  Entry* e = find(key, hash);
+  if (!e) e = insert(key, hash);
+  note_unsaved(e);
   last_ = nullptr;
   e->logged = ++logged_;
   if (windowed()) observed_ = std::max(observed_, start_in_table_key(key));
   e->timestamp = timestamp;
   if (!has_value) {
-    table_->set_value(e, nullptr);
+    entries_->set_value(e, nullptr);
     ++dead_;
     return {};
   }
-  return table_->read_value(e, spec_.value, value, {environment_.changelog_topic, false, nullptr});
+  return entries_->read_value(e, value, {environment_.changelog_topic, false, nullptr});
 }
 
-void TaskStore::checkpointed(std::int64_t sequence) { checkpointed_ = std::max(checkpointed_, sequence); }
+// ---------------------------------------------------------------- what is in memory
 
-std::size_t TaskStore::memory_bytes() const { return table_->memory_bytes(); }
+void TaskStore::note_unsaved(Entry* e) {
+  if (!environment_.checkpoint || e->unsaved) return;
+  e->unsaved = true;
+  unsaved_.push_back(e);
+}
 
-void TaskStore::trim(std::size_t bytes) {
-  // What nobody would miss: deleted keys that no checkpoint still has, windows past their retention.
-  const bool too_large = table_->memory_bytes() > bytes;
-  if (!too_large && dead_ * 2 < table_->size() + 1024 && !windowed()) return;
+void TaskStore::forget_saved() {
+  std::erase_if(unsaved_, [&](Entry* e) { return !(e->unsaved = e->dirtied || e->logged > checkpointed_); });
+}
+
+void TaskStore::checkpointed(std::int64_t sequence) {
+  checkpointed_ = std::max(checkpointed_, sequence);
+  forget_saved();
+}
+
+std::size_t TaskStore::memory_bytes() const {
+  return (windows_ ? windows_->memory_bytes() : keys_->memory_bytes()) +
+         (unsaved_.capacity() + dirty_.capacity()) * sizeof(Entry*) + by_use_.memory_bytes();
+}
+
+std::size_t TaskStore::trim(std::size_t bytes) {
+  const bool too_large = memory_bytes() > bytes && environment_.checkpoint;
+  // Not at every step of time: a sweep looks at all of the table.
+  const bool has_expired = windowed() && !is_live(oldest_) && observed_ - swept_at_ >= spec_.retention / 4;
+  if (!too_large && !has_expired && dead_ * 2 < size() + 1024) return 0;
+  forget_saved();
+  swept_at_ = observed_;
   // Down to three quarters, so that the next sweep is some time away; which clean entries go changes no output.
   const std::size_t target = bytes - bytes / 4;
-  const std::size_t each = table_->size() ? table_->memory_bytes() / table_->size() + 1 : 1;
-  std::size_t left = table_->memory_bytes(), erased = 0;
-  table_->erase_if([&](Entry* e) {
-    if (e->in_cache || e->dirtied) return false;
-    const bool expired = windowed() && !is_live(start_in_table_key(table_->key(e)));
-    const bool pinned = environment_.checkpoint && e->logged > checkpointed_;
-    const bool dead = !e->has_value || expired;
-    const bool unwanted = too_large && environment_.checkpoint && left > target;
-    // A pinned deletion stays even if the checkpoint has no rows yet: one that is being written may hold the key.
-    const bool doomed = !pinned && (dead || unwanted);
-    if (doomed) {
-      ++erased;
-      left -= std::min(left, each);
-    }
-    return doomed;
-  });
+  const std::size_t erased = windowed() ? trim_windows(too_large, target) : trim_keys(too_large, target);
   dead_ = 0;
   last_ = nullptr;
   if (erased) by_use_.clear();
+  return memory_bytes() > bytes ? pinned_bytes() : 0;
+}
+
+// A store that logs nothing is in no checkpoint: no other one will free it.
+std::size_t TaskStore::pinned_bytes() const {
+  std::size_t n = 0;
+  if (!environment_.changelog) return n;
+  for (const Entry* e : unsaved_)
+    if (!e->in_cache && !e->dirtied) n += entries_->memory_of(e);
+  return n;
+}
+
+std::size_t TaskStore::trim_keys(bool too_large, std::size_t target) {
+  std::size_t left = memory_bytes(), erased = 0;
+  keys_->erase_if([&](const Entry* e) {
+    // A deletion stays until the checkpoint has it even if that has no rows yet: one that is being written may hold
+    // the key.
+    if (!is_free(e) || (e->has_value && !(too_large && left > target))) return false;
+    ++erased;
+    left -= keys_->memory_of(e);
+    return true;
+  });
+  return erased;
+}
+
+std::size_t TaskStore::trim_windows(bool too_large, std::size_t target) {
+  using Slot = KeyWindows::Slot;
+  std::size_t going = 0, erased = 0;  // bytes of keys that will be erased at the end, and windows
+  const Timestamp forgotten = oldest_live() - spec_.retention;
+  const bool has_dead = dead_ > 0;
+  const auto useless = [&](const Slot& s) {
+    if (is_live(s.start) && !has_dead) return false;  // without a look at the entry
+    return is_free(s.entry) && !(s.entry->has_value && is_live(s.start));
+  };
+  const auto free = [&](const Slot& s) { return is_free(s.entry); };
+  oldest_ = {INT64_MAX};
+  const auto unwanted = windows_->keys_of([&](KeyWindows* w) {
+    erased += windows_->erase_if(w, useless);
+    const bool shrink = too_large && memory_bytes() - going > target;
+    bool doomed = shrink && std::all_of(w->windows.begin(), w->windows.end(), free);
+    if (doomed) {
+      erased += w->windows.size();
+      for (const Slot& slot : w->windows) going += windows_->memory_of(slot.entry);
+    } else if (shrink && w->windows.size() > windows_of_a_key_max) {
+      erased += windows_->erase_if(w, free);
+      w->oversized = true;
+      w->complete = false;
+    }
+    // A key without windows is kept for a while: its next one is then known to be new.
+    doomed |= w->windows.empty() && w->newest < forgotten;
+    if (!doomed && !w->windows.empty()) oldest_ = std::min(oldest_, w->windows.front().start);
+    return doomed;
+  });
+  for (KeyWindows* w : unwanted) windows_->erase(w);
+  return erased;
 }
 
 // ---------------------------------------------------------------- scans
 
-bool TaskStore::is_visible(const Entry* e) const {
-  if (!e->has_value) return false;
-  return !windowed() || e->in_cache || is_live(start_in_table_key(table_->key(e)));
-}
+bool TaskStore::is_visible(const Entry* e) const { return e->has_value && (!windowed() || e->in_cache || is_live(e)); }
 
 TaskStore::Row TaskStore::copy(const Entry* e) const {
-  auto value = std::make_shared<AnyValue>(spec_.value.table->type);
-  value->set(table_->value(e));
-  return {Bytes(table_->key(e)), std::move(value), e->timestamp};
+  Row row{Bytes(entries_->key(e)), AnyValue(spec_.value.table->type), e->timestamp};
+  if (is_visible(e)) row.value.set(entries_->value(e));
+  return row;
 }
 
-bool TaskStore::shadows(BytesView table_key) const {
-  return table_->find(table_key, EntryTable::hash_of(table_key)) != nullptr;
+// Entries that are shown only because the record cache still holds them: the checkpoint's rows have expired.
+std::vector<const Entry*> TaskStore::expired_in_cache() {
+  std::vector<const Entry*> result;
+  if (!windowed() || in_cache_ == 0) oldest_cached_ = {INT64_MAX};
+  if (!windowed() || is_live(oldest_cached_)) return result;
+  oldest_cached_ = {INT64_MAX};
+  for_each([&](const Entry* e) {
+    if (!e->in_cache) return;
+    oldest_cached_ = std::min(oldest_cached_, start_in_table_key(entries_->key(e)));
+    if (!e->unsaved && !is_live(e)) result.push_back(e);
+  });
+  return result;
 }
 
 Result<> TaskStore::read_row(BytesView bytes, Row& row) const {
   if (bytes.size() < timestamp_bytes)
     return Error(ErrorCode::corrupt_message, "store " + spec_.name + ": a row of less than 8 bytes");
   row.timestamp = {from_big_endian<std::int64_t>(bytes.data())};
-  row.value = std::make_shared<AnyValue>(spec_.value.table->type);
-  return row.value->read(spec_.value, bytes.substr(timestamp_bytes), {environment_.changelog_topic, false, nullptr});
+  return row.value.read(spec_.value, bytes.substr(timestamp_bytes), {environment_.changelog_topic, false, nullptr});
 }
 
 }  // namespace millrace

@@ -24,6 +24,7 @@ class TaskWindowStore final : public WindowStore {
 
  private:
   BytesView table_key(BytesView key, Timestamp window_start);
+  std::unique_ptr<WindowStoreIterator> windows_of(BytesView key, Timestamp from, Timestamp to, Order order);
   TaskStore store_;
   Bytes scratch_;
 };

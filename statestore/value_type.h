@@ -6,6 +6,7 @@
 #pragma once
 #include <cstddef>
 #include <new>
+#include <string>
 #include <string_view>
 #include <type_traits>
 #include <utility>
@@ -42,6 +43,14 @@ inline constexpr ValueType value_type_of{sizeof(T),
                                          },
                                          [](void* object) noexcept { static_cast<T*>(object)->~T(); }};
 
+// What an allocation of n bytes takes from the heap: glibc keeps 8 bytes before it, and whole pairs of words.
+constexpr std::size_t allocated_bytes(std::size_t n) { return n == 0 ? 0 : n <= 24 ? 32 : (n + 8 + 15) / 16 * 16; }
+
+// What a string's characters take from the heap: nothing, if they are few.
+inline std::size_t heap_bytes(const std::string& s) {
+  return s.capacity() > 15 ? allocated_bytes(s.capacity() + 1) : 0;
+}
+
 // What Java's serialize() is given beside the value.
 struct SerdeContext {
   std::string_view topic = {};
@@ -59,7 +68,8 @@ struct SerdeTable {
   Result<> (*read)(const void* self, BytesView in, void* to, bool constructed, const SerdeContext& context);
   // The exact size that write would append: the record cache counts it.
   std::size_t (*serialized_size)(const void* self, const void* value);
-  // Bytes on the heap that the value holds beyond its own size, about: the value cache counts them.
+  // Bytes on the heap that the value holds beyond its own size, about: the value cache counts them. Null: as many as
+  // its serialised size, or none if the type is trivial.
   std::size_t (*memory_size)(const void* self, const void* value);
   // Where a value's serialised form is its own bytes (strings): a view of it, for free. Null otherwise.
   BytesView (*view)(const void* value);
@@ -90,6 +100,12 @@ class AnyValue {
   AnyValue& operator=(const AnyValue&) = delete;
   AnyValue(AnyValue&& other) noexcept
       : type_(other.type_), memory_(std::exchange(other.memory_, nullptr)), live_(std::exchange(other.live_, false)) {}
+  AnyValue& operator=(AnyValue&& other) noexcept {
+    std::swap(type_, other.type_);
+    std::swap(memory_, other.memory_);
+    std::swap(live_, other.live_);
+    return *this;
+  }
   ~AnyValue() {
     reset();
     if (memory_) ::operator delete(memory_, std::align_val_t(type_->align));

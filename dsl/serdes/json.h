@@ -58,7 +58,7 @@ constexpr std::string_view json_name_of() {
   }
 }
 
-// JsonValue<T>: how a T is written and read. Specialised for each kind of type below.
+// JsonValue<T>: how a T is written and read, and what it holds on the heap. Specialised for each kind of type below.
 template <class T>
 struct JsonValue;
 template <class T>
@@ -70,10 +70,16 @@ void read_json(JsonReader& r, T& value) {
   JsonValue<T>::read(r, value);
 }
 
+template <class T>
+std::size_t json_heap(const T& value) {
+  return JsonValue<T>::heap(value);
+}
+
 template <>
 struct JsonValue<bool> {
   static void write(bool b, JsonWriter& w) { w.boolean(b); }
   static void read(JsonReader& r, bool& b) { b = r.boolean(); }
+  static std::size_t heap(bool) { return 0; }
 };
 template <std::integral T>
 struct JsonValue<T> {
@@ -92,21 +98,25 @@ struct JsonValue<T> {
       n = static_cast<T>(r.integer_unsigned(Limits::max()));
     }
   }
+  static std::size_t heap(T) { return 0; }
 };
 template <std::floating_point T>
 struct JsonValue<T> {
   static void write(T d, JsonWriter& w) { w.number(d); }
   static void read(JsonReader& r, T& d) { d = static_cast<T>(r.number()); }
+  static std::size_t heap(T) { return 0; }
 };
 template <>
 struct JsonValue<std::string> {
   static void write(const std::string& s, JsonWriter& w) { w.string(s); }
   static void read(JsonReader& r, std::string& s) { r.string(s); }
+  static std::size_t heap(const std::string& s) { return heap_bytes(s); }
 };
 template <>
 struct JsonValue<Timestamp> {
   static void write(Timestamp t, JsonWriter& w) { w.integer(t.ms); }
   static void read(JsonReader& r, Timestamp& t) { read_json(r, t.ms); }
+  static std::size_t heap(Timestamp) { return 0; }
 };
 template <class T>
 struct JsonValue<std::optional<T>> {
@@ -122,6 +132,7 @@ struct JsonValue<std::optional<T>> {
     if (!value) value.emplace();
     read_json(r, *value);
   }
+  static std::size_t heap(const std::optional<T>& value) { return value ? json_heap(*value) : 0; }
 };
 template <class T>
 struct JsonValue<std::vector<T>> {
@@ -147,6 +158,16 @@ struct JsonValue<std::vector<T>> {
     }
     list.resize(n);
   }
+  static std::size_t heap(const std::vector<T>& list) {
+    if constexpr (std::is_same_v<T, bool>) {
+      return allocated_bytes(list.capacity() / 8);
+    } else {
+      std::size_t n = allocated_bytes(list.capacity() * sizeof(T));
+      if constexpr (!std::is_trivially_copyable_v<T>)
+        for (const T& value : list) n += json_heap(value);
+      return n;
+    }
+  }
 };
 template <class A, class B>
 struct JsonValue<std::pair<A, B>> {
@@ -164,6 +185,7 @@ struct JsonValue<std::pair<A, B>> {
     read_json(r, pair.second);
     r.expect(']');
   }
+  static std::size_t heap(const std::pair<A, B>& pair) { return json_heap(pair.first) + json_heap(pair.second); }
 };
 template <class T>
 struct JsonValue<std::map<std::string, T>> {
@@ -184,6 +206,12 @@ struct JsonValue<std::map<std::string, T>> {
       read_json(r, map[std::move(name)]);
     }
   }
+  static std::size_t heap(const std::map<std::string, T>& map) {
+    constexpr std::size_t links = 32;  // of a red-black tree's node
+    std::size_t n = map.size() * allocated_bytes(links + sizeof(std::pair<const std::string, T>));
+    for (const auto& [name, value] : map) n += heap_bytes(name) + json_heap(value);
+    return n;
+  }
 };
 template <JsonObject T>
 struct JsonValue<T> {
@@ -201,6 +229,10 @@ struct JsonValue<T> {
           std::apply([&](const auto&... field) { return (read_field(object, field, name, r) || ...); }, T::json);
       if (!known) r.skip();
     }
+  }
+  static std::size_t heap(const T& object) {
+    return std::apply([&](const auto&... field) { return (std::size_t{0} + ... + json_heap(object.*field.member)); },
+                      T::json);
   }
 
  private:
@@ -246,6 +278,9 @@ struct JsonValue<std::variant<T...>> {
     if (!(read_if<T>(r, name, value) || ...)) r.fail("no alternative is called " + name);
     r.expect('}');
   }
+  static std::size_t heap(const std::variant<T...>& value) {
+    return std::visit([](const auto& v) { return json_heap(v); }, value);
+  }
 
  private:
   template <class A>
@@ -275,6 +310,7 @@ struct JsonSerde {
     read_json(r, value);
     return r.outcome();
   }
+  static std::size_t memory_size(const T& value) { return json_heap(value); }
 };
 // For topics and options: .value_serde = json<TopTen>
 template <class T>

@@ -20,7 +20,7 @@ struct Serde<std::string> {
     return {};
   }
   static std::size_t serialized_size(const std::string& s) { return s.size(); }
-  static std::size_t memory_size(const std::string& s) { return s.capacity() > 15 ? s.capacity() + 1 : 0; }
+  static std::size_t memory_size(const std::string& s) { return heap_bytes(s); }
   static BytesView view(const std::string& s) { return s; }
 };
 
@@ -33,7 +33,7 @@ struct Serde<Bytes> {
     return {};
   }
   static std::size_t serialized_size(const Bytes& b) { return b.size(); }
-  static std::size_t memory_size(const Bytes& b) { return b.capacity() > 15 ? b.capacity() + 1 : 0; }
+  static std::size_t memory_size(const Bytes& b) { return heap_bytes(b); }
   static BytesView view(const Bytes& b) { return b; }
 };
 

@@ -26,6 +26,12 @@ struct Serde<T> {
     return Error("not a " + message.GetTypeName());
   }
   static std::size_t serialized_size(const T& message) { return message.ByteSizeLong(); }
+  // By reflection, so a lite message has none and is counted by its serialised size.
+  static std::size_t memory_size(const T& message)
+    requires requires { message.SpaceUsedLong(); }
+  {
+    return message.SpaceUsedLong() - sizeof(T);
+  }
 };
 
 }  // namespace millrace

@@ -11,6 +11,7 @@
 #include <atomic>
 
 #include "millrace/statestore/rocksdb/rocksdb_env.h"
+#include "millrace/statestore/store_error.h"
 
 namespace millrace {
 
@@ -99,9 +100,10 @@ Result<StorePosition> decode_position(BytesView in) {
 
 class Scan final : public RowIterator {
  public:
-  Scan(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, std::optional<Bytes> from, std::optional<Bytes> to,
-       bool ascending)
-      : from_(std::move(from)), to_(std::move(to)), ascending_(ascending) {
+  // `directory`, for messages, outlives it.
+  Scan(rocksdb::DB* db, rocksdb::ColumnFamilyHandle* family, const std::string& directory, std::optional<Bytes> from,
+       std::optional<Bytes> to, bool ascending)
+      : directory_(directory), from_(std::move(from)), to_(std::move(to)), ascending_(ascending) {
     rocksdb::ReadOptions options;
     if (from_) {
       lower_ = slice(*from_);
@@ -120,12 +122,23 @@ class Scan final : public RowIterator {
     } else {
       ascending_ ? rows_->Next() : rows_->Prev();
     }
-    return rows_->Valid();
+    return is_there();
+  }
+  bool seek(BytesView key) override {
+    ascending_ ? rows_->Seek(slice(key)) : rows_->SeekForPrev(slice(key));
+    started_ = true;
+    return is_there();
   }
   BytesView key() const override { return view(rows_->key()); }
   BytesView value() const override { return view(rows_->value()); }
 
  private:
+  bool is_there() const {
+    if (rows_->Valid()) return true;
+    if (!rows_->status().ok()) throw StoreError(storage_error(directory_, rows_->status()).text());
+    return false;
+  }
+  const std::string& directory_;
   std::optional<Bytes> from_, to_;
   rocksdb::Slice lower_, upper_;
   bool ascending_, started_ = false;
@@ -145,7 +158,7 @@ class Rows final : public Checkpoint {
     return true;
   }
   std::unique_ptr<RowIterator> scan(std::optional<Bytes> from, std::optional<Bytes> to, bool ascending) override {
-    return std::make_unique<Scan>(db_, family_, std::move(from), std::move(to), ascending);
+    return std::make_unique<Scan>(db_, family_, directory_, std::move(from), std::move(to), ascending);
   }
   rocksdb::ColumnFamilyHandle* family() const { return family_; }
 

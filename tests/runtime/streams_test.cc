@@ -161,6 +161,39 @@ TEST_F(StreamsTest, gives_the_same_output_with_no_value_cache) {
   EXPECT_EQ(last_counts(), expected);
 }
 
+// Nothing that the stores hold could be evicted: all of it is younger than the last commit.
+TEST_F(StreamsTest, commits_and_writes_a_checkpoint_early_when_its_stores_take_more_memory_than_they_may) {
+  constexpr int lines_in_all = 400, words_a_line = 1000;
+  auto commits_with = [&](const std::string& value_cache_bytes) {
+    auto producer = log_->make_producer({});
+    EXPECT_TRUE(producer);
+    for (int n = 0; n < lines_in_all; ++n) {
+      std::string line;
+      for (int i = 0; i < words_a_line; ++i) line += "w" + std::to_string(n * words_a_line + i) + " ";
+      RecordBatchBuilder batch;
+      batch.append(real_env().clock().now(), {}, line);
+      EXPECT_TRUE((*producer)->append({"lines", n % 4}, batch));
+    }
+    auto streams = app({{"processing.guarantee", "at_least_once"},
+                        {"commit.interval.ms", "3600000"},
+                        {"state.checkpoint.interval.ms", "3600000"},
+                        {"state.value.cache.max.bytes", value_cache_bytes}});
+    EXPECT_TRUE(streams->start());
+    auto ran = streams->run_until_end_of_input();
+    EXPECT_TRUE(ran) << ran.error().text();
+    const std::int64_t commits = streams->commits();
+    EXPECT_TRUE(streams->close());
+    return commits;
+  };
+  const std::int64_t early = commits_with("1048576");
+  const Counts counted = last_counts();
+  EXPECT_EQ(counted.size(), static_cast<std::size_t>(lines_in_all * words_a_line));
+  EXPECT_TRUE(std::all_of(counted.begin(), counted.end(), [](auto& c) { return c.second == 1; }));
+  TearDown();
+  SetUp();
+  EXPECT_GT(early, commits_with("1073741824"));
+}
+
 TEST_F(StreamsTest, answers_a_point_query_and_refuses_a_wrong_type) {
   say("a b a");
   auto streams = app();

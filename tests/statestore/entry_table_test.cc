@@ -6,12 +6,14 @@
 #include <random>
 #include <string>
 
+#include "tests/statestore/store_contract.h"
+
 namespace millrace {
 namespace {
 
 TEST(EntryTable, agrees_with_a_map_under_random_inserts_and_erasures) {
   std::mt19937_64 random(7);
-  EntryTable table(&value_type_of<std::string>, true);
+  EntryTable table(contract::text(), true);
   std::map<std::string, std::string> model;
   for (int i = 0; i < 20'000; ++i) {
     const std::string key = "k" + std::to_string(random() % 700);

@@ -32,9 +32,26 @@ inline constexpr SerdeTable text_table{
     write_text,
     read_text,
     [](const void*, const void* value) { return static_cast<const std::string*>(value)->size(); },
-    [](const void*, const void* value) { return static_cast<const std::string*>(value)->size(); },
+    [](const void*, const void* value) { return heap_bytes(*static_cast<const std::string*>(value)); },
     nullptr,
     nullptr};
+// std::int64_t, big-endian.
+inline constexpr SerdeTable number_table{
+    &value_type_of<std::int64_t>,
+    [](const void*, const void* value, Bytes& out, const SerdeContext&) -> Result<> {
+      append_big_endian(out, *static_cast<const std::int64_t*>(value));
+      return {};
+    },
+    [](const void*, BytesView in, void* to, bool, const SerdeContext&) -> Result<> {
+      if (in.size() != 8) return Error("not 8 bytes");
+      ::new (to) std::int64_t(from_big_endian<std::int64_t>(in.data()));
+      return {};
+    },
+    [](const void*, const void*) -> std::size_t { return 8; },
+    nullptr,
+    nullptr,
+    nullptr};
+inline AnySerde number() { return {&number_table, nullptr}; }
 inline AnySerde text() { return {&text_table, nullptr}; }
 
 struct Logged {
