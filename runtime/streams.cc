@@ -352,9 +352,11 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
     if (progress) progress(processed());
     if (!c.tasks->is_quiet()) continue;
     // All that is visible was processed. What the commit flushes may be more input for tasks further down; if there was
-    // nothing to commit, it flushed nothing. (The tasks may be awake: they were told that it is over.)
+    // nothing to commit, and nothing was processed meanwhile, it flushed nothing. (The tasks may be awake: they were
+    // told that it is over. And there may have been an abort, after which there is all to be done again.)
+    const std::int64_t processed_before = processed();
     MR_ASSIGN(bool committed, c.committer->commit_and_wait());
-    if (!committed && c.tasks->is_at_end()) return {};
+    if (!committed && c.tasks->is_at_end() && processed() == processed_before) return {};
   }
 }
 

@@ -221,6 +221,7 @@ Result<> TaskGroup::reopen(const std::set<TaskId>& suspended) {
   for (auto& r : runners_) {
     r->answer_jobs();
     r->task().close();
+    processed_before_ += r->processed();
   }
   parts_.metrics.forget_tasks();
   parts_.metrics.tasks_closed(static_cast<std::int64_t>(runners_.size()));
@@ -249,7 +250,7 @@ std::size_t TaskGroup::size() const {
 
 std::int64_t TaskGroup::processed() const {
   std::shared_lock lock(mutex_);
-  std::int64_t n = 0;
+  std::int64_t n = processed_before_;
   for (auto& r : runners_) n += r->processed();
   return n;
 }

@@ -58,6 +58,7 @@ class TaskGroup {
   // For the committer; changes in reopen() only.
   std::vector<Member>& members() { return members_; }
   std::size_t size() const;
+  // Records, those that were done again counted again.
   std::int64_t processed() const;
   // Whether all input visible now was processed, and whether no task runs either.
   bool is_at_end() const;
@@ -84,6 +85,7 @@ class TaskGroup {
   mutable std::shared_mutex mutex_;  // guards which runners there are
   std::vector<std::unique_ptr<TaskRunner>> runners_;
   std::vector<Member> members_;
+  std::int64_t processed_before_ = 0;  // by runners that are gone
 };
 
 }  // namespace millrace

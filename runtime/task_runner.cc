@@ -61,10 +61,9 @@ void TaskRunner::run_jobs() {
 }
 
 bool TaskRunner::is_at_end() {
-  if (is_waiting_.load()) return false;
   for (std::size_t i = 0; i < task_->inputs().size(); ++i)
     if (arrived_[i].load()) return false;
-  return true;
+  return !has_input_.load();  // in this order: see fetch_input()
 }
 
 bool TaskRunner::run_slice() {
@@ -123,7 +122,9 @@ bool TaskRunner::fetch_input() {
   for (std::size_t i = 0; i < task_->inputs().size(); ++i) {
     if (task_->inputs()[i]->has_head()) {
       any = true;
-    } else if (arrived_[i].exchange(false)) {
+    } else if (arrived_[i].load(std::memory_order_relaxed)) {
+      has_input_.store(true);  // before the flag goes: is_at_end() must see one of them
+      arrived_[i].exchange(false);
       any |= fetch(i);
     }
   }
@@ -154,9 +155,8 @@ bool TaskRunner::waits_for_input() {
     until = std::max(until, idle_until_ns_[i]);
   }
   const bool waits = any && until > now;
-  if (waits && !is_waiting_.exchange(true)) environment_.wake_at(task_->id(), until);
-  if (!waits) is_waiting_.store(false);
-  return waits;
+  if (waits && !is_waiting_) environment_.wake_at(task_->id(), until);
+  return is_waiting_ = waits;
 }
 
 void TaskRunner::make_cut() {
@@ -219,7 +219,8 @@ bool TaskRunner::slice() {
     if (cut_requested_.load(std::memory_order_relaxed) || environment_.clock->monotonic_ns() >= until) break;
   }
   output_->append_all();
-  processed_.store(task_->counters().processed, std::memory_order_relaxed);
+  processed_.store(task_->counters().processed);
+  if (!more && !is_waiting_) has_input_.store(false);
   if (output_->logged_bytes() > environment_.tail_bytes_max / 4) environment_.on_full_tail();
   const std::int64_t now = environment_.clock->monotonic_ns();
   if (metrics_) metrics_->slice_ended(started_ns, now, output_->held_bytes());

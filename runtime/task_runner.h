@@ -112,7 +112,8 @@ class TaskRunner final : public Runnable {
   std::unique_ptr<TaskMetrics> metrics_;
   std::unique_ptr<std::atomic<bool>[]> arrived_;  // by input
   std::vector<std::int64_t> idle_until_ns_;       // by input: how long its emptiness holds the others up; -1: not empty
-  std::atomic<bool> is_waiting_{false};           // there are records, and an empty input holds them up
+  bool is_waiting_ = false;                       // there are records, and an empty input holds them up
+  std::atomic<bool> has_input_{false};            // there are records that were fetched and not processed
   std::atomic<bool> cut_requested_{false};
   std::atomic<bool> release_requested_{false};
   std::atomic<bool> has_jobs_{false};

@@ -66,6 +66,7 @@ const std::map<std::string, std::string, std::less<>>& excused() {
       {"compaction.remove.directory", "old segments that come back beside the new one are removed by recovery"},
       {"compaction.rename.directory", "a segment that is still named .swap is renamed by recovery"},
       {"compaction.swap.directory", "Compaction tests"},
+      {"log.roll.sync", "RecoveryInSimulation tests"},
       {"log.roll.directory", "RecoveryInSimulation tests"},
       {"rocksdb.options.sync", "RocksDB's OPTIONS file tells people, nothing reads it"},
       {"rocksdb.rename.directory.sync", "TaskDatabaseInSimulation tests"},
