@@ -170,6 +170,10 @@ Result<ProducerIdentity> Transactions::init_producer_id(const std::string& trans
   }
   std::lock_guard lock(transaction->mutex);
   auto& record = transaction->record;
+  if (is_prepared(record.state)) {  // decided, but not all markers could be written
+    MR_TRY(complete(*transaction,
+                    record.state == TransactionState::prepare_commit ? ControlType::commit : ControlType::abort));
+  }
   if (record.state == TransactionState::ongoing) {
     ++record.producer_epoch;  // the predecessor is fenced from here on
     MR_TRY(complete(*transaction, ControlType::abort));

@@ -8,7 +8,7 @@
 namespace millrace {
 
 Committer::Committer(Env& env, Executor& io, Producer& producer, Consumer& consumer, Admin& admin,
-                     CommitterSettings settings, std::vector<Member>& members,
+                     CommitterSettings settings, std::vector<Member>& members, std::mutex& members_mutex,
                      std::function<void(const Error&)> on_failure)
     : env_(env),
       io_(io),
@@ -18,6 +18,7 @@ Committer::Committer(Env& env, Executor& io, Producer& producer, Consumer& consu
       settings_(std::move(settings)),
       members_(members),
       on_failure_(std::move(on_failure)),
+      checkpoint_mutex_(members_mutex),
       checkpointed_at_(env.clock().monotonic_ns()) {}
 
 void Committer::start() {
@@ -48,15 +49,15 @@ void Committer::commit_soon() {
     }
     running_ = true;
     ++begun_;
-    waiting_for_ = members_.size();
+    waiting_for_ = members_.size() + 1;  // begin() is one of those who are waited for
   }
   begin();
 }
 
 void Committer::begin() {
   begun_ns_.store(env_.clock().monotonic_ns());
-  if (members_.empty()) return io_.post([this] { decide(); });
   for (Member& m : members_) m.runner->request_cut();
+  on_cut();
 }
 
 void Committer::on_cut() {
@@ -252,7 +253,16 @@ void Committer::relieve(const TaskRunner& runner) {
   has_tail ? checkpoint_if_due() : commit_soon();
 }
 
+// After a failure there is no further one: the next would claim what the failed one has taken and not written.
 Result<> Committer::write_checkpoint(Member& m) {
+  if (checkpoint_failed_.load())
+    return Error(ErrorCode::kafka_storage_error, "an earlier checkpoint has failed; the next start makes it up");
+  auto written = take_and_write(m);
+  if (!written) checkpoint_failed_.store(true);
+  return written;
+}
+
+Result<> Committer::take_and_write(Member& m) {
   const std::int64_t started_ns = env_.clock().monotonic_ns();
   std::int64_t rows_written = 0;
   std::vector<TaskDatabase::Update> updates;

@@ -57,9 +57,11 @@ struct CommitterSettings {
 
 class Committer {
  public:
-  // `io`: an executor whose jobs may block, at least two at once. All arguments outlive the committer.
+  // `io`: an executor whose jobs may block, at least two at once. `members_mutex` guards `members` and their tails
+  // against who reads them at any time; they change only while the committer is paused. All arguments outlive the
+  // committer.
   Committer(Env& env, Executor& io, Producer& producer, Consumer& consumer, Admin& admin, CommitterSettings settings,
-            std::vector<Member>& members, std::function<void(const Error&)> on_failure);
+            std::vector<Member>& members, std::mutex& members_mutex, std::function<void(const Error&)> on_failure);
 
   // Commits every interval from now on.
   void start();
@@ -98,6 +100,7 @@ class Committer {
   void purge(const OffsetsToCommit& offsets);
   void checkpoint_if_due();
   Result<> write_checkpoint(Member& member);
+  Result<> take_and_write(Member& member);
   Result<> write_checkpoints();
   void end_checkpoint();
 
@@ -122,9 +125,10 @@ class Committer {
   std::optional<Error> failure_;
   bool last_committed_ = false;
   std::atomic<std::int64_t> commits_{0};
-  std::mutex checkpoint_mutex_;  // tails, and one checkpoint at a time
-  bool checkpointing_ = false;   // under monitor_
-  bool relief_wanted_ = false;   // under monitor_: a checkpoint is due, whatever its size
+  std::mutex& checkpoint_mutex_;  // tails, and one checkpoint at a time
+  bool checkpointing_ = false;    // under monitor_
+  bool relief_wanted_ = false;    // under monitor_: a checkpoint is due, whatever its size
+  std::atomic<bool> checkpoint_failed_{false};
   std::int64_t checkpointed_at_ = 0;
 };
 

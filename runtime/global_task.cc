@@ -16,6 +16,10 @@ GlobalTask::GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& 
       lock_(lock),
       on_failure_(std::move(on_failure)) {}
 
+GlobalTask::~GlobalTask() {
+  for (auto& input : inputs_) (void)consumer_.notify(input->partition, {});
+}
+
 Result<> GlobalTask::load(Admin& admin) {
   for (const TopologyNode& node : topology_.nodes) {
     if (node.sub_topology >= 0 || node.kind != TopologyNode::Kind::source) continue;

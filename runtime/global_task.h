@@ -21,6 +21,8 @@ class GlobalTask final : public Runnable {
   // Batches are applied under `lock`, which tasks hold shared for a slice. All arguments outlive the task.
   GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& scheduler, std::shared_mutex& lock,
              std::function<void(std::string)> on_failure);
+  // Lets the inputs go.
+  ~GlobalTask() override;
   // Makes the stores and loads them. Errors: a missing topic, a value that does not deserialise (topic, partition,
   // offset).
   Result<> load(Admin& admin);

@@ -134,10 +134,17 @@ Streams::Streams(std::string name, Topology topology, const StreamsOptions& opti
 Streams::~Streams() {
   if (state() == StreamsState::running || state() == StreamsState::error)
     if (auto closed = close(); !closed) log_error("close failed", {{"why", closed.error().text()}});
-  // A start that failed half-way leaves jobs too.
-  if (content_->committer) content_->committer->stop();
-  if (content_->workers) content_->workers->drain();
-  if (content_->io) content_->io->drain();
+  // A start that failed half-way leaves jobs too, and so does a close that timed out.
+  Content& c = *content_;
+  if (c.committer) c.committer->stop();
+  {
+    MonitorLock lock(c.monitor);
+    c.env.wait(lock, [&] { return !c.redoing; });
+    c.may_redo = false;
+  }
+  if (c.tasks) c.tasks->stop();
+  if (c.workers) c.workers->drain();
+  if (c.io) c.io->drain();
 }
 
 void Streams::Content::fail(const Error& why) {
@@ -211,12 +218,18 @@ Result<> Streams::start() {
   {
     MonitorLock lock(c.monitor);
     c.state = StreamsState::running;
+    c.redoing = true;  // not before all of them are awake
   }
-  MR_TRY(c.tasks->watch_inputs());
-  MR_TRY(c.global->follow());
+  auto awake = c.tasks->watch_inputs();
+  if (awake) awake = c.global->follow();
   c.tasks->wake_all();
   c.committer->start();
-  return {};
+  {
+    MonitorLock lock(c.monitor);
+    c.redoing = c.redo_asked && !c.failure;
+    if (c.redoing) c.io->post([&c] { c.redo(); });
+  }
+  return awake;
 }
 
 void Streams::Content::open_committer() {
@@ -228,7 +241,7 @@ void Streams::Content::open_committer() {
   settings.checkpoint_interval = config.duration("state.checkpoint.interval.ms");
   settings.metrics = &metrics;
   committer = std::make_unique<Committer>(env, *io, *producer, *consumer, log.admin(), settings, tasks->members(),
-                                          [this](const Error& why) { on_commit_failure(why); });
+                                          tasks->members_mutex(), [this](const Error& why) { on_commit_failure(why); });
   metrics.watch_tail([this] { return static_cast<double>(committer->tail_bytes()); });
 }
 
@@ -283,11 +296,11 @@ bool Streams::Content::has_patience(const Error& why) {
 }
 
 void Streams::Content::redo() {
-  while (redo_once()) {
-  }
-  {
+  for (bool again = true; again;) {
+    again = redo_once();
     MonitorLock lock(monitor);
-    redoing = false;
+    again = (again || redo_asked) && !failure && env.is_alive();
+    if (!again) redoing = false;
   }
   monitor.notify_all();
 }
@@ -315,16 +328,15 @@ bool Streams::Content::redo_once() {
   tasks->wake_all();
   committer->resume();
   metrics.redone();
-  MonitorLock lock(monitor);
-  return redo_asked && !failure;
+  return false;
 }
 
 // The transaction is aborted, or was decided without our knowing: from here on the coordinator has said which. Then the
 // tasks are as a restart would find them.
 Result<> Streams::Content::start_over(const std::set<TaskId>& suspended) {
-  MR_TRY(tasks->ignore_inputs());
   if (environment.exactly_once) {
-    (void)producer->abort_transaction();
+    auto aborted = producer->abort_transaction();  // there may be none any more
+    if (!aborted && aborted.error().code() == ErrorCode::producer_fenced) return aborted;
     MR_TRY(producer->init_transactions());
   }
   MR_TRY(tasks->reopen(suspended));
@@ -394,8 +406,9 @@ Result<> Streams::close(Duration timeout) {
     MonitorLock lock(c.monitor);
     c.env.wait(lock, [&] { return !c.redoing; });
     c.may_redo = false;  // what is not committed now is done again at the next start
+    if (c.failure && !problem) problem = c.failure;
   }
-  if (auto quiet = c.tasks->ignore_inputs(); !quiet && !problem) problem = quiet.error();
+  c.tasks->stop();
   c.workers->drain();
   if (!problem)
     if (auto written = c.committer->checkpoint_and_wait(); !written) problem = written.error();
@@ -436,6 +449,7 @@ Result<> Streams::query(std::string_view store, BytesView key, const std::functi
   struct Answer {
     Monitor monitor;
     bool begun = false, done = false, abandoned = false;
+    std::exception_ptr problem;
   };
   auto answer = std::make_shared<Answer>();
   const auto job = [answer, copy = Bytes(key), name = std::string(store), &visitor](Task& task) {
@@ -444,19 +458,27 @@ Result<> Streams::query(std::string_view store, BytesView key, const std::functi
       if (answer->abandoned) return;
       answer->begun = true;
     }
-    for (const Task::Store& s : task.stores())
-      if (s.spec->name == name) visitor(s.core->peek(copy));
+    std::exception_ptr problem;
+    try {
+      for (const Task::Store& s : task.stores())
+        if (s.spec->name == name) visitor(s.core->peek(copy));
+    } catch (...) {
+      problem = std::current_exception();  // of the one who asked, not of the task
+    }
     {
       MonitorLock lock(answer->monitor);
       answer->done = true;
+      answer->problem = problem;
     }
     answer->monitor.notify_all();
   };
   if (!c.tasks) return Error(ErrorCode::invalid_request, "the application was not started");
   MR_ASSIGN(TaskId task, c.tasks->post(store, key, job));
   MonitorLock lock(answer->monitor);
-  if (c.env.wait(lock, [&] { return answer->done; }, timeout)) return {};
-  if (answer->begun && c.env.wait(lock, [&] { return answer->done; })) return {};
+  c.env.wait(lock, [&] { return answer->done; }, timeout);
+  if (answer->begun) c.env.wait(lock, [&] { return answer->done; });
+  if (answer->problem) std::rethrow_exception(answer->problem);
+  if (answer->done) return {};
   answer->abandoned = true;
   return Error(ErrorCode::request_timed_out, "task " + task.text() + " did not answer in time");
 }

@@ -69,8 +69,8 @@ class Streams {
   std::vector<MetricValue> metrics() const;
 
   // One value of a key-value store, as its task sees it now (uncommitted updates included, as in Kafka Streams). The
-  // visitor is called with the value, or null, in the task's thread. `key`: serialised. Errors: INVALID_CONFIG (no such
-  // store), REQUEST_TIMED_OUT.
+  // visitor is called with the value, or null, in the task's thread; what it throws is thrown here. `key`: serialised.
+  // Errors: INVALID_CONFIG (no such store), REQUEST_TIMED_OUT.
   Result<> query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor,
                  Duration timeout = 10s) const;
 

@@ -52,10 +52,18 @@ Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended) {
   for (const auto& [topic, count] : parts_.topics.partitions)
     for (PartitionId p = 0; p < count; ++p) inputs.push_back({topic, p});
   MR_ASSIGN(OffsetsToCommit committed, parts_.consumer.committed(inputs));
+  std::vector<std::unique_ptr<TaskRunner>> runners;
+  std::vector<Member> members;
   for (TaskId id : all) {
-    MR_TRY(open_task(id, committed, each));
-    if (suspended.contains(id)) runners_.back()->suspend();
+    MR_ASSIGN(Opened opened, open_task(id, committed, each));
+    if (suspended.contains(id)) opened.runner->suspend();
+    runners.push_back(std::move(opened.runner));
+    members.push_back(std::move(opened.member));
   }
+  std::unique_lock lock(mutex_);
+  std::lock_guard members_lock(members_mutex_);
+  runners_ = std::move(runners);
+  members_ = std::move(members);
   return {};
 }
 
@@ -83,7 +91,8 @@ Result<> TaskGroup::open_databases(const std::vector<TaskId>& ids) {
   return run_all(parts_.env, parts_.io, jobs);
 }
 
-Result<> TaskGroup::open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings) {
+Result<TaskGroup::Opened> TaskGroup::open_task(TaskId id, const OffsetsToCommit& committed,
+                                               const TaskSettings& settings) {
   const std::vector<std::string>& names = stored_[id];
   TaskDatabase* database = names.empty() ? nullptr : databases_[id].get();
   auto runner =
@@ -103,15 +112,14 @@ Result<> TaskGroup::open_task(TaskId id, const OffsetsToCommit& committed, const
   runner->set_metrics(std::make_unique<TaskMetrics>(parts_.metrics, runner->task(), runner->output(), parts_.topology,
                                                     database, names,
                                                     [this](const TopicPartition& p) { return visible_end(p); }));
-  MR_TRY(restore(*runner, database, names));
+  MR_ASSIGN(Member member, restore(*runner, database, names));
   MR_TRY(seek(*runner, committed));
   runner->metrics()->publish_positions();
   parts_.metrics.tasks_created(1);
-  runners_.push_back(std::move(runner));
-  return {};
+  return Opened{std::move(runner), std::move(member)};
 }
 
-Result<> TaskGroup::restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names) {
+Result<Member> TaskGroup::restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names) {
   Member member{&runner, database, {}};
   Restorer restorer(parts_.env, parts_.consumer, parts_.log.admin(), parts_.environment.exactly_once);
   restorer.on_progress([&](std::int64_t n, std::int64_t remaining) { runner.metrics()->restoring(n, remaining); });
@@ -138,8 +146,7 @@ Result<> TaskGroup::restore(TaskRunner& runner, TaskDatabase* database, const st
     tail.tail = std::move(restored->tail);
     member.tails.push_back(std::move(tail));
   }
-  members_.push_back(std::move(member));
-  return {};
+  return member;
 }
 
 Result<> TaskGroup::seek(TaskRunner& runner, const OffsetsToCommit& committed) {
@@ -159,9 +166,10 @@ Result<> TaskGroup::seek(TaskRunner& runner, const OffsetsToCommit& committed) {
                        std::to_string(log_offsets.log_start_offset) + ": the records in between (" +
                        std::to_string(at) + " to " + std::to_string(log_offsets.log_start_offset - 1) +
                        ") are gone and were never processed");
-    MR_ASSIGN(OffsetMetadata metadata, decode_offset_metadata(found->second.metadata));
-    queue->seek(std::max(at, log_offsets.log_start_offset), metadata.partition_time);
-    stream_time = std::max(stream_time, metadata.partition_time);
+    auto metadata = decode_offset_metadata(found->second.metadata);
+    if (!metadata) return std::move(metadata).error().in("the offset committed for " + partition.text());
+    queue->seek(std::max(at, log_offsets.log_start_offset), metadata->partition_time);
+    stream_time = std::max(stream_time, metadata->partition_time);
   }
   runner.task().set_stream_time(stream_time);
   return {};
@@ -175,6 +183,7 @@ Offset TaskGroup::visible_end(const TopicPartition& partition) const {
 }
 
 Result<> TaskGroup::watch_inputs() {
+  std::shared_lock lock(mutex_);
   for (auto& r : runners_) {
     TaskRunner* runner = r.get();
     for (std::size_t i = 0; i < runner->task().inputs().size(); ++i)
@@ -185,6 +194,11 @@ Result<> TaskGroup::watch_inputs() {
 }
 
 Result<> TaskGroup::ignore_inputs() {
+  std::shared_lock lock(mutex_);
+  return ignore_inputs_locked();
+}
+
+Result<> TaskGroup::ignore_inputs_locked() {
   Result<> all;
   for (auto& r : runners_)
     for (const auto& queue : r->task().inputs())
@@ -193,19 +207,26 @@ Result<> TaskGroup::ignore_inputs() {
 }
 
 void TaskGroup::wake_all() {
-  for (auto& r : runners_) parts_.environment.scheduler->wake(*r);
+  std::shared_lock lock(mutex_);
+  for (auto& r : runners_) r->wake();
 }
 
 void TaskGroup::wake(TaskId id) {
   std::shared_lock lock(mutex_);
   for (auto& r : runners_)
-    if (r->task().id() == id) parts_.environment.scheduler->wake(*r);
+    if (r->task().id() == id) r->wake();
 }
 
 // ---------------------------------------------------------------- abort
 
 bool TaskGroup::stop() {
-  for (auto& r : runners_) r->stop();
+  {
+    // From here on nobody wakes a task: who posts, resumes or wakes has either done so or finds it stopped.
+    std::unique_lock lock(mutex_);
+    if (auto quiet = ignore_inputs_locked(); !quiet)
+      log_warn("inputs could not be let go", {{"why", quiet.error().text()}});
+    for (auto& r : runners_) r->stop();
+  }
   const auto all_idle = [&] {
     return std::all_of(runners_.begin(), runners_.end(), [](auto& r) { return Scheduler::is_idle(*r); });
   };
@@ -217,16 +238,23 @@ bool TaskGroup::stop() {
 }
 
 Result<> TaskGroup::reopen(const std::set<TaskId>& suspended) {
-  std::unique_lock lock(mutex_);
-  for (auto& r : runners_) {
-    r->answer_jobs();
-    r->task().close();
-    processed_before_ += r->processed();
+  std::vector<std::unique_ptr<TaskRunner>> gone;
+  {
+    std::unique_lock lock(mutex_);
+    std::lock_guard members_lock(members_mutex_);
+    for (auto& r : runners_) processed_before_ += r->processed();
+    gone.swap(runners_);
+    members_.clear();
   }
+  for (auto& r : gone) try {
+      r->answer_jobs();
+      r->task().close();
+    } catch (const std::exception& e) {
+      log_error("a task could not be closed", {{"task", r->task().id().text()}, {"why", e.what()}});
+    }
   parts_.metrics.forget_tasks();
-  parts_.metrics.tasks_closed(static_cast<std::int64_t>(runners_.size()));
-  members_.clear();
-  runners_.clear();
+  parts_.metrics.tasks_closed(static_cast<std::int64_t>(gone.size()));
+  gone.clear();
   return open_tasks(suspended);
 }
 

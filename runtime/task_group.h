@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <set>
 #include <shared_mutex>
@@ -55,8 +56,9 @@ class TaskGroup {
   void wake(TaskId id);
   void close();
 
-  // For the committer; changes in reopen() only.
+  // For the committer. Changes in reopen() only, under members_mutex().
   std::vector<Member>& members() { return members_; }
+  std::mutex& members_mutex() { return members_mutex_; }
   std::size_t size() const;
   // Records, those that were done again counted again.
   std::int64_t processed() const;
@@ -69,8 +71,13 @@ class TaskGroup {
  private:
   Result<> open_tasks(const std::set<TaskId>& suspended);
   Result<> open_databases(const std::vector<TaskId>& ids);
-  Result<> open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings);
-  Result<> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names);
+  struct Opened {
+    std::unique_ptr<TaskRunner> runner;
+    Member member;
+  };
+  Result<Opened> open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings);
+  Result<Member> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names);
+  Result<> ignore_inputs_locked();
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   std::vector<TaskId> ids() const;
   TaskSettings settings(std::size_t tasks);
@@ -84,6 +91,7 @@ class TaskGroup {
   std::map<TaskId, std::unique_ptr<TaskDatabase>> databases_;
   mutable std::shared_mutex mutex_;  // guards which runners there are
   std::vector<std::unique_ptr<TaskRunner>> runners_;
+  std::mutex members_mutex_;
   std::vector<Member> members_;
   std::int64_t processed_before_ = 0;  // by runners that are gone
 };

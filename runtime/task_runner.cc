@@ -40,7 +40,11 @@ void TaskRunner::post(std::function<void()> job) {
     jobs_.push_back(std::move(job));
   }
   has_jobs_.store(true);
-  environment_.scheduler->wake(*this);
+  wake();
+}
+
+void TaskRunner::wake() {
+  if (!stopped_.load()) environment_.scheduler->wake(*this);
 }
 
 void TaskRunner::note_checkpoint(std::size_t index, std::int64_t sequence) {
@@ -94,7 +98,7 @@ void TaskRunner::answer_jobs() {
 
 void TaskRunner::resume() {
   suspended_.store(false);
-  environment_.scheduler->wake(*this);
+  wake();
 }
 
 bool TaskRunner::fetch(std::size_t index) {

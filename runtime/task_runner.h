@@ -89,6 +89,8 @@ class TaskRunner final : public Runnable {
   // The task takes part in commits and answers queries but processes nothing until resume(). Threads: any.
   void suspend() { suspended_.store(true); }
   void resume();
+  // Unless it is stopped. Threads: any.
+  void wake();
   // Whether all input visible now was processed. Only meaningful while the task is idle.
   bool is_at_end();
   bool has_failed() const { return failed_.load(); }
