@@ -77,8 +77,8 @@ class Task final : private OperatorContext {
   std::size_t memory_bytes_max(std::size_t value_cache_bytes) const {
     return value_cache_bytes + record_cache_.max_bytes;
   }
-  // Evicts until all stores together take at most `bytes`, each in proportion. Gives what a checkpoint would let them
-  // evict besides, if they still take more. Between two slices.
+  // Evicts until all stores together take at most `bytes`, each in proportion. Gives what they could not evict for want
+  // of a checkpoint. Between two slices.
   std::size_t trim(std::size_t bytes);
   // Where each input stands, with Kafka Streams' metadata.
   OffsetsToCommit offsets() const;

@@ -180,16 +180,15 @@ void TaskRunner::make_cut() {
   environment_.on_cut(*this);
 }
 
-// Evicts what is over the task's share of memory; where that is not enough, asks for a checkpoint. True if it is so far
-// over that it must not go on before there is one.
+// Evicts what is over the task's share of memory; asks for a checkpoint when most of it could not go without one. True
+// if it is so far over that it must not go on before there is one.
 bool TaskRunner::mind_memory(std::int64_t now) {
   const std::size_t bytes_max = task_->memory_bytes_max(environment_.value_cache_bytes);
   const bool is_over = task_->memory_bytes() > bytes_max;
-  // A sweep looks at everything: soon where it will help, seldom where it did not or where there is no need.
   if (now - trimmed_at_ >= (is_over && !is_stuck_ ? trim_interval_over_ns : trim_interval_ns)) {
     trimmed_at_ = now;
-    const std::size_t pinned = task_->trim(bytes_max);
-    is_stuck_ = pinned > std::max(bytes_max / 4, relief_bytes_min);
+    // A sweep looks at everything, and finds nothing new before the checkpoint that was asked for.
+    if (!is_stuck_) is_stuck_ = task_->trim(bytes_max) > std::max(bytes_max / 2, relief_bytes_min);
     if (is_stuck_) environment_.on_full_memory(*this);
   }
   return is_stuck_ && task_->memory_bytes() > 2 * std::max(bytes_max, relief_bytes_min);

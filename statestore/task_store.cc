@@ -415,7 +415,7 @@ std::size_t TaskStore::trim(std::size_t bytes) {
   dead_ = 0;
   last_ = nullptr;
   if (erased) by_use_.clear();
-  return memory_bytes() > bytes ? pinned_bytes() : 0;
+  return too_large ? pinned_bytes() : 0;
 }
 
 // A store that logs nothing is in no checkpoint: no other one will free it.

@@ -64,8 +64,8 @@ class TaskStore {
   std::int64_t logged_sequence() const { return logged_; }
   // A checkpoint now holds all records up to `sequence`: entries that were not updated since may be evicted.
   void checkpointed(std::int64_t sequence);
-  // Evicts clean entries until the table is at most `bytes` large, and dead ones in any case. Between two slices, never
-  // within one. Gives what a checkpoint would let it evict besides, if it still is larger.
+  // Evicts clean entries if the table is larger than `bytes`, and dead ones in any case. Between two slices, never
+  // within one. Gives what it could not evict for want of a checkpoint; 0 if the table was not too large.
   std::size_t trim(std::size_t bytes);
   // Bytes on the heap, those that values hold included.
   std::size_t memory_bytes() const;
