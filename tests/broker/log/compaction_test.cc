@@ -250,11 +250,14 @@ bool CompactionTest::is_caught(std::string_view lie, std::string_view cut_at) {
       env.power_cut();
       env.reboot();
       env.faults().clear();
-      if (!open(env)) return true;
-      auto after = read_all();
-      if (!after || table(*after) != before) return true;
-      log_.reset();
+      bool caught = !open(env);
+      if (!caught) {
+        auto after = read_all();
+        caught = !after || table(*after) != before;
+      }
+      log_.reset();  // before the Env goes
       directory_.reset();
+      if (caught) return true;
     }
   return false;
 }

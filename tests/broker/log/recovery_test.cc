@@ -87,8 +87,8 @@ bool leaves_a_hole(std::string_view lie) {
   for (std::uint64_t seed = 1; seed <= 300; ++seed) {
     sim::SimEnv env(seed);
     env.faults().lie_about(lie);
+    std::unique_ptr<LogDirectory> directory;
     auto open = [&]() -> std::shared_ptr<PartitionLog> {
-      static std::unique_ptr<LogDirectory> directory;
       directory.reset();
       auto opened = LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});
       if (!opened) return nullptr;
