@@ -368,7 +368,10 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
     // told that it is over. And there may have been an abort, after which there is all to be done again.)
     const std::int64_t processed_before = processed();
     MR_ASSIGN(bool committed, c.committer->commit_and_wait());
-    if (!committed && c.tasks->is_at_end() && processed() == processed_before) return {};
+    if (committed || !c.tasks->is_at_end() || processed() != processed_before) continue;
+    // The log may be late to tell of what there is: it is asked.
+    MR_ASSIGN(bool read_all, c.tasks->has_read_all());
+    if (read_all) return {};
   }
 }
 

@@ -110,8 +110,10 @@ Result<TaskGroup::Opened> TaskGroup::open_task(TaskId id, const OffsetsToCommit&
     return Error(ErrorCode::unknown_server_error, "task " + id.text() + ": " + e.what());
   }
   runner->set_metrics(std::make_unique<TaskMetrics>(parts_.metrics, runner->task(), runner->output(), parts_.topology,
-                                                    database, names,
-                                                    [this](const TopicPartition& p) { return visible_end(p); }));
+                                                    database, names, [this](const TopicPartition& p) {
+                                                      auto end = visible_end(p);
+                                                      return end ? *end : -1;
+                                                    }));
   MR_ASSIGN(Member member, restore(*runner, database, names));
   MR_TRY(seek(*runner, committed));
   runner->metrics()->publish_positions();
@@ -175,11 +177,10 @@ Result<> TaskGroup::seek(TaskRunner& runner, const OffsetsToCommit& committed) {
   return {};
 }
 
-// Up to where a task may read, for its lag.
-Offset TaskGroup::visible_end(const TopicPartition& partition) const {
-  const bool committed = parts_.environment.exactly_once && !parts_.topics.repartition_topics.contains(partition.topic);
-  auto end = parts_.consumer.end_offset(partition, committed ? Isolation::read_committed : Isolation::read_uncommitted);
-  return end ? *end : -1;
+Result<Offset> TaskGroup::visible_end(const TopicPartition& partition) const {
+  const bool own = parts_.environment.embedded && parts_.topics.repartition_topics.contains(partition.topic);
+  const bool committed = parts_.environment.exactly_once && !own;
+  return parts_.consumer.end_offset(partition, committed ? Isolation::read_committed : Isolation::read_uncommitted);
 }
 
 Result<> TaskGroup::watch_inputs() {
@@ -292,6 +293,24 @@ bool TaskGroup::is_quiet() const {
   std::shared_lock lock(mutex_);
   return std::all_of(runners_.begin(), runners_.end(),
                      [](auto& r) { return r->is_at_end() && Scheduler::is_idle(*r); });
+}
+
+Result<bool> TaskGroup::has_read_all() {
+  std::map<TopicPartition, Offset> ends;
+  {
+    std::shared_lock lock(mutex_);
+    for (auto& r : runners_)
+      for (const auto& queue : r->task().inputs()) ends[queue->partition()] = -1;
+  }
+  for (auto& [partition, end] : ends) {  // without the lock: the log may be far
+    MR_ASSIGN(end, visible_end(partition));
+  }
+  std::shared_lock lock(mutex_);
+  bool all = true;
+  for (auto& r : runners_)
+    for (std::size_t i = 0; i < r->task().inputs().size(); ++i)
+      all &= r->has_read_to(i, ends[r->task().inputs()[i]->partition()]);
+  return all;
 }
 
 Result<TaskId> TaskGroup::post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const {

@@ -62,9 +62,11 @@ class TaskGroup {
   std::size_t size() const;
   // Records, those that were done again counted again.
   std::int64_t processed() const;
-  // Whether all input visible now was processed, and whether no task runs either.
+  // Whether all input that the log told of was processed, and whether no task runs either.
   bool is_at_end() const;
   bool is_quiet() const;
+  // Asks the log where every input ends, and whether all of it was read; who has not is woken. Error: the log's.
+  Result<bool> has_read_all();
   // Runs `job` in the task that holds `key` of the store. Error: INVALID_CONFIG, there is no such store.
   Result<TaskId> post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const;
 
@@ -81,7 +83,8 @@ class TaskGroup {
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   std::vector<TaskId> ids() const;
   TaskSettings settings(std::size_t tasks);
-  Offset visible_end(const TopicPartition& partition) const;
+  // Up to where a task may read.
+  Result<Offset> visible_end(const TopicPartition& partition) const;
 
   const TaskGroupParts parts_;
   std::unique_ptr<StateDirectory> directory_;

@@ -16,7 +16,11 @@ constexpr std::size_t relief_bytes_min = 4 << 20;  // a checkpoint for less cost
 void TaskRunner::set_task(std::unique_ptr<Task> task) {
   task_ = std::move(task);
   arrived_ = std::make_unique<std::atomic<bool>[]>(task_->inputs().size());
-  for (std::size_t i = 0; i < task_->inputs().size(); ++i) arrived_[i] = true;
+  read_to_ = std::make_unique<std::atomic<Offset>[]>(task_->inputs().size());
+  for (std::size_t i = 0; i < task_->inputs().size(); ++i) {
+    arrived_[i] = true;
+    read_to_[i] = -1;
+  }
   idle_until_ns_.assign(task_->inputs().size(), -1);
 }
 
@@ -70,6 +74,13 @@ bool TaskRunner::is_at_end() {
   return !has_input_.load();  // in this order: see fetch_input()
 }
 
+bool TaskRunner::has_read_to(std::size_t index, Offset end) {
+  if (read_to_[index].load() >= end && !stopped_.load()) return true;
+  arrived_[index].store(true);
+  wake();
+  return false;
+}
+
 bool TaskRunner::run_slice() {
   if (failed_.load() || stopped_.load()) {  // takes part in nothing any more, but must not keep a commit waiting
     if (cut_requested_.exchange(false)) environment_.on_cut(*this);
@@ -112,7 +123,10 @@ bool TaskRunner::fetch(std::size_t index) {
   if (!fetched) throw StreamsError(queue.partition().text() + ": " + fetched.error().text(), fetched.error().code());
   const bool any = !fetched->bytes->empty();
   const std::int64_t added_before = queue.batches().records_added();
+  const bool committed = request.isolation == Isolation::read_committed && request.own_producer_id < 0;
+  const Offset end = committed ? fetched->last_stable_offset : fetched->high_watermark;
   if (any) queue.add(*std::move(fetched));
+  read_to_[index].store(any ? queue.fetch_offset() : end);  // what compaction took away at the end is read, too
   if (metrics_)
     metrics_->fetched(queue.batches().records_added() - added_before, started_ns, environment_.clock->monotonic_ns());
   if (!any) return false;

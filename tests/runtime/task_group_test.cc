@@ -164,15 +164,26 @@ TEST_F(TaskGroupTest, a_commit_of_unknown_outcome_counts_once) {
     auto closed = streams->close();
     ASSERT_TRUE(closed) << closed.error().text();
   }
-  {
-    auto streams = app(*log_);  // what the last round may have left
-    ASSERT_TRUE(streams->start());
-    ASSERT_TRUE(streams->run_until_end_of_input());
-    ASSERT_TRUE(streams->close());
-  }
   for (int v = 0; v < 3; ++v) {
     const auto seen = updates()["v" + std::to_string(v)];
     EXPECT_EQ(seen, up_to(100)) << v << ": " << seen.size() << " up to " << (seen.empty() ? 0 : seen.back());
+  }
+}
+
+TEST_F(TaskGroupTest, the_end_of_input_is_asked_for_where_the_log_tells_late) {
+  for (int round = 0; round < 3; ++round) {
+    SimulatedNetwork network;
+    network.seed = static_cast<std::uint64_t>(round) + 1;
+    network.late_notification = 1;
+    network.delay_max = 40ms;
+    SimulatedClient late(real_env(), *log_, network);
+    auto streams = app(late, {{"commit.interval.ms", "3000"}});
+    ASSERT_TRUE(streams->start());
+    for (int i = 0; i < 10; ++i) send("k" + std::to_string(i), "v");
+    auto ran = streams->run_until_end_of_input();
+    ASSERT_TRUE(ran) << ran.error().text();
+    ASSERT_TRUE(streams->close());
+    ASSERT_EQ(updates()["v"], up_to(10 * (round + 1)));
   }
 }
 
