@@ -110,6 +110,7 @@ struct Streams::Content {
   std::set<TaskId> failed_tasks;  // whose code failed since the last redo
   std::map<TaskId, int> failures;
   std::int64_t first_failure_ns = -1, commits_at_failure = -1;
+  std::atomic<std::int64_t> redone{0};  // times that what was processed was discarded
 
   Result<> open_log();
   void open_committer();
@@ -308,6 +309,7 @@ void Streams::Content::redo() {
 // Whether it must be done once more.
 bool Streams::Content::redo_once() {
   if (!committer->pause() || !tasks->stop()) return false;
+  ++redone;  // between stop and start: who finds all processed before it finds the number changed after it
   std::set<TaskId> suspended;
   {
     MonitorLock lock(monitor);
@@ -354,7 +356,11 @@ void Streams::Content::resume_later(TaskId id) {
 
 Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>& progress) {
   Content& c = *content_;
-  for (;;) {
+  InputEnds ends;
+  MR_TRY(c.tasks->find_ends(ends, false));
+  // What a commit flushes may be more input for tasks further down: one commit for each level, and one more. Where a
+  // topology feeds itself in a circle, or others go on writing, that is the end too.
+  for (int levels_left = c.topology.sub_topology_count + 1; levels_left > 0;) {
     {
       MonitorLock lock(c.monitor);
       c.env.wait(lock, [&] { return c.failure || c.stop_asked; }, 2ms);
@@ -362,17 +368,16 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
       if (c.stop_asked) return {};
     }
     if (progress) progress(processed());
-    if (!c.tasks->is_quiet()) continue;
-    // All that is visible was processed. What the commit flushes may be more input for tasks further down; if there was
-    // nothing to commit, and nothing was processed meanwhile, it flushed nothing. (The tasks may be awake: they were
-    // told that it is over. And there may have been an abort, after which there is all to be done again.)
-    const std::int64_t processed_before = processed();
+    const std::int64_t redone_before = c.redone.load();
+    if (!c.tasks->has_processed_to(ends)) continue;
     MR_ASSIGN(bool committed, c.committer->commit_and_wait());
-    if (committed || !c.tasks->is_at_end() || processed() != processed_before) continue;
-    // The log may be late to tell of what there is: it is asked.
-    MR_ASSIGN(bool read_all, c.tasks->has_read_all());
-    if (read_all) return {};
+    if (c.redone.load() != redone_before) continue;  // it was not of what was processed
+    --levels_left;
+    MR_TRY(c.tasks->find_ends(ends, true));
+    // If there was nothing to commit, it flushed nothing.
+    if (!committed && c.tasks->has_processed_to(ends)) return {};
   }
+  return {};
 }
 
 Result<> Streams::wait() {

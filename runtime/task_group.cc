@@ -21,7 +21,10 @@ Result<> TaskGroup::open(const std::string& state_dir) {
   const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
   memory_ = make_database_memory(memory_bytes / share_of_database_memory);
   MR_TRY(open_databases(ids()));
-  return open_tasks({});
+  MR_TRY(open_tasks({}));
+  for (auto& r : runners_)
+    for (const auto& queue : r->task().inputs()) inputs_.insert(queue->partition());
+  return {};
 }
 
 std::vector<TaskId> TaskGroup::ids() const {
@@ -62,6 +65,7 @@ Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended) {
   }
   std::unique_lock lock(mutex_);
   std::lock_guard members_lock(members_mutex_);
+  is_open_ = true;
   runners_ = std::move(runners);
   members_ = std::move(members);
   return {};
@@ -226,6 +230,7 @@ bool TaskGroup::stop() {
     std::unique_lock lock(mutex_);
     if (auto quiet = ignore_inputs_locked(); !quiet)
       log_warn("inputs could not be let go", {{"why", quiet.error().text()}});
+    is_open_ = false;
     for (auto& r : runners_) r->stop();
   }
   const auto all_idle = [&] {
@@ -284,32 +289,20 @@ std::int64_t TaskGroup::processed() const {
   return n;
 }
 
-bool TaskGroup::is_at_end() const {
-  std::shared_lock lock(mutex_);
-  return std::all_of(runners_.begin(), runners_.end(), [](auto& r) { return r->is_at_end(); });
+Result<> TaskGroup::find_ends(InputEnds& ends, bool again) const {
+  for (const TopicPartition& partition : inputs_)
+    if (!again || parts_.topics.own_topics.contains(partition.topic)) {
+      MR_ASSIGN(ends[partition], visible_end(partition));
+    }
+  return {};
 }
 
-bool TaskGroup::is_quiet() const {
+bool TaskGroup::has_processed_to(const InputEnds& ends) {
   std::shared_lock lock(mutex_);
-  return std::all_of(runners_.begin(), runners_.end(),
-                     [](auto& r) { return r->is_at_end() && Scheduler::is_idle(*r); });
-}
-
-Result<bool> TaskGroup::has_read_all() {
-  std::map<TopicPartition, Offset> ends;
-  {
-    std::shared_lock lock(mutex_);
-    for (auto& r : runners_)
-      for (const auto& queue : r->task().inputs()) ends[queue->partition()] = -1;
-  }
-  for (auto& [partition, end] : ends) {  // without the lock: the log may be far
-    MR_ASSIGN(end, visible_end(partition));
-  }
-  std::shared_lock lock(mutex_);
-  bool all = true;
+  bool all = is_open_;
   for (auto& r : runners_)
     for (std::size_t i = 0; i < r->task().inputs().size(); ++i)
-      all &= r->has_read_to(i, ends[r->task().inputs()[i]->partition()]);
+      all &= r->has_processed_to(i, ends.at(r->task().inputs()[i]->partition()));
   return all;
 }
 

@@ -35,6 +35,8 @@ struct TaskGroupParts {
   RunnerEnvironment& environment;
 };
 
+using InputEnds = std::map<TopicPartition, Offset>;
+
 // Threads: open(), reopen(), stop(), watch_inputs(), ignore_inputs() and close() one at a time; the rest any.
 class TaskGroup {
  public:
@@ -62,11 +64,11 @@ class TaskGroup {
   std::size_t size() const;
   // Records, those that were done again counted again.
   std::int64_t processed() const;
-  // Whether all input that the log told of was processed, and whether no task runs either.
-  bool is_at_end() const;
-  bool is_quiet() const;
-  // Asks the log where every input ends, and whether all of it was read; who has not is woken. Error: the log's.
-  Result<bool> has_read_all();
+  // Asks the log where the inputs end; `again`: only those that the topology itself writes to. Error: the log's.
+  Result<> find_ends(InputEnds& ends, bool again) const;
+  // Whether every input was processed up to there. `ends` has them all. Who is not wakes up, if it has missed
+  // something.
+  bool has_processed_to(const InputEnds& ends);
   // Runs `job` in the task that holds `key` of the store. Error: INVALID_CONFIG, there is no such store.
   Result<TaskId> post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const;
 
@@ -92,8 +94,10 @@ class TaskGroup {
   BuilderPool pool_;
   std::map<TaskId, std::vector<std::string>> stored_;  // names of the stores that each task keeps on disk
   std::map<TaskId, std::unique_ptr<TaskDatabase>> databases_;
+  std::set<TopicPartition> inputs_;  // of all tasks
   mutable std::shared_mutex mutex_;  // guards which runners there are
   std::vector<std::unique_ptr<TaskRunner>> runners_;
+  bool is_open_ = false;  // and not stopped
   std::mutex members_mutex_;
   std::vector<Member> members_;
   std::int64_t processed_before_ = 0;  // by runners that are gone

@@ -16,10 +16,11 @@ constexpr std::size_t relief_bytes_min = 4 << 20;  // a checkpoint for less cost
 void TaskRunner::set_task(std::unique_ptr<Task> task) {
   task_ = std::move(task);
   arrived_ = std::make_unique<std::atomic<bool>[]>(task_->inputs().size());
-  read_to_ = std::make_unique<std::atomic<Offset>[]>(task_->inputs().size());
+  fetched_to_ = std::make_unique<std::atomic<Offset>[]>(task_->inputs().size());
+  processed_to_ = std::make_unique<std::atomic<Offset>[]>(task_->inputs().size());
   for (std::size_t i = 0; i < task_->inputs().size(); ++i) {
     arrived_[i] = true;
-    read_to_[i] = -1;
+    fetched_to_[i] = processed_to_[i] = -1;
   }
   idle_until_ns_.assign(task_->inputs().size(), -1);
 }
@@ -68,17 +69,23 @@ void TaskRunner::run_jobs() {
   for (auto& job : jobs) job();
 }
 
-bool TaskRunner::is_at_end() {
-  for (std::size_t i = 0; i < task_->inputs().size(); ++i)
-    if (arrived_[i].load()) return false;
-  return !has_input_.load();  // in this order: see fetch_input()
+bool TaskRunner::has_processed_to(std::size_t index, Offset end) {
+  if (stopped_.load()) return false;
+  if (fetched_to_[index].load() < end) {
+    arrived_[index].store(true);
+    wake();
+    return false;
+  }
+  return processed_to_[index].load() >= end;
 }
 
-bool TaskRunner::has_read_to(std::size_t index, Offset end) {
-  if (read_to_[index].load() >= end && !stopped_.load()) return true;
-  arrived_[index].store(true);
-  wake();
-  return false;
+void TaskRunner::publish_positions() {
+  for (std::size_t i = 0; i < task_->inputs().size(); ++i) {
+    RecordQueue& queue = *task_->inputs()[i];
+    // Where nothing is left, markers and what compaction took away are behind us too.
+    processed_to_[i].store(queue.has_head() ? queue.next_offset()
+                                            : std::max(queue.next_offset(), fetched_to_[i].load()));
+  }
 }
 
 bool TaskRunner::run_slice() {
@@ -126,7 +133,7 @@ bool TaskRunner::fetch(std::size_t index) {
   const bool committed = request.isolation == Isolation::read_committed && request.own_producer_id < 0;
   const Offset end = committed ? fetched->last_stable_offset : fetched->high_watermark;
   if (any) queue.add(*std::move(fetched));
-  read_to_[index].store(any ? queue.fetch_offset() : end);  // what compaction took away at the end is read, too
+  fetched_to_[index].store(any ? queue.fetch_offset() : end);
   if (metrics_)
     metrics_->fetched(queue.batches().records_added() - added_before, started_ns, environment_.clock->monotonic_ns());
   if (!any) return false;
@@ -141,7 +148,6 @@ bool TaskRunner::fetch_input() {
     if (task_->inputs()[i]->has_head()) {
       any = true;
     } else if (arrived_[i].load(std::memory_order_relaxed)) {
-      has_input_.store(true);  // before the flag goes: is_at_end() must see one of them
       arrived_[i].exchange(false);
       any |= fetch(i);
     }
@@ -237,7 +243,7 @@ bool TaskRunner::slice() {
   }
   output_->append_all();
   processed_.store(task_->counters().processed);
-  if (!more && !is_waiting_) has_input_.store(false);
+  publish_positions();
   if (output_->logged_bytes() > environment_.tail_bytes_max / 4) environment_.on_full_tail();
   const std::int64_t now = environment_.clock->monotonic_ns();
   if (metrics_) metrics_->slice_ended(started_ns, now, output_->held_bytes());

@@ -91,10 +91,9 @@ class TaskRunner final : public Runnable {
   void resume();
   // Unless it is stopped. Threads: any.
   void wake();
-  // Whether all input that was told of was processed. Only meaningful while the task is idle.
-  bool is_at_end();
-  // Whether input `index` was read up to `end`; if not, makes the task look at it again. Threads: any.
-  bool has_read_to(std::size_t index, Offset end);
+  // Whether all of input `index` before `end` was processed; what is not even fetched is looked for: the log may be
+  // late to tell of it. Threads: any.
+  bool has_processed_to(std::size_t index, Offset end);
   bool has_failed() const { return failed_.load(); }
   std::int64_t processed() const { return processed_.load(std::memory_order_relaxed); }
 
@@ -105,6 +104,7 @@ class TaskRunner final : public Runnable {
   bool has_dry_input();
   bool waits_for_input();
   void make_cut();
+  void publish_positions();
   void run_jobs();
   void fail(const TaskFailure& failure);
   bool mind_memory(std::int64_t now);
@@ -114,11 +114,11 @@ class TaskRunner final : public Runnable {
   RunnerEnvironment& environment_;
   std::unique_ptr<Task> task_;
   std::unique_ptr<TaskMetrics> metrics_;
-  std::unique_ptr<std::atomic<bool>[]> arrived_;    // by input
-  std::unique_ptr<std::atomic<Offset>[]> read_to_;  // by input; -1: never asked
+  std::unique_ptr<std::atomic<bool>[]> arrived_;  // by input
+  // By input, -1 before the first slice: what was asked of the log, and what was processed with its output appended.
+  std::unique_ptr<std::atomic<Offset>[]> fetched_to_, processed_to_;
   std::vector<std::int64_t> idle_until_ns_;  // by input: how long its emptiness holds the others up; -1: not empty
   bool is_waiting_ = false;                  // there are records, and an empty input holds them up
-  std::atomic<bool> has_input_{false};       // there are records that were fetched and not processed
   std::atomic<bool> cut_requested_{false};
   std::atomic<bool> release_requested_{false};
   std::atomic<bool> has_jobs_{false};

@@ -18,6 +18,7 @@ class Setup {
     count_tasks();
     MR_TRY(make_internal_topics());
     MR_TRY(make_sink_topics());
+    find_own_topics();
     return std::move(setup_);
   }
 
@@ -181,6 +182,17 @@ class Setup {
                                                   " has cleanup.policy=" + policy(there->configs) +
                                                   ", and the topology needs " + policy(topic.config));
     return {};
+  }
+
+  void find_own_topics() {
+    setup_.own_topics = setup_.repartition_topics;
+    std::set<std::string> sinks;
+    for (const TopologyNode& node : topology_.nodes)
+      if (node.kind == TopologyNode::Kind::sink) sinks.insert(node.topics.begin(), node.topics.end());
+    for (const TopologyNode& node : topology_.nodes)
+      if (node.kind == TopologyNode::Kind::source)
+        for (const std::string& topic : node.topics)
+          if (sinks.contains(topic)) setup_.own_topics.insert(topic);
   }
 
   Result<> make_sink_topics() {

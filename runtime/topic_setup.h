@@ -16,6 +16,8 @@ struct TopicSetup {
   // By name in the log.
   std::map<std::string, int> partitions;
   std::set<std::string> repartition_topics;
+  // Sources that the topology itself writes to: repartition topics, and sinks that are read again.
+  std::set<std::string> own_topics;
 };
 
 struct TopicSetupOptions {

@@ -393,6 +393,31 @@ TEST_F(StreamsTest, without_a_task_idle_time_an_empty_input_holds_up_nothing) {
   EXPECT_EQ(greeting_with(*log_, *streams, false), "hello stranger");
 }
 
+TEST_F(StreamsTest, a_topology_that_feeds_itself_ends_with_what_was_there_at_the_start) {
+  say("a");
+  auto ran = run({}, [](StreamsBuilder& builder) { builder.stream(lines).to(lines); });
+  EXPECT_TRUE(ran) << ran.error().text();
+  auto consumer = log_->make_consumer({});
+  ASSERT_TRUE(consumer);
+  Offset written = 0;
+  for (PartitionId p = 0; p < 4; ++p)
+    written += (*consumer)->end_offset({"lines", p}, Isolation::read_committed).value();
+  EXPECT_GT(written, 1);
+}
+
+TEST_F(StreamsTest, the_input_ends_while_others_go_on_writing) {
+  say("a");
+  std::atomic<bool> enough{false};
+  std::thread writer([&] {
+    while (!enough.load()) say("b");
+  });
+  auto ran = run({{"commit.interval.ms", "10"}});
+  enough = true;
+  writer.join();
+  EXPECT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(last_counts()["a"], 1);
+}
+
 TEST_F(StreamsTest, close_returns_within_its_time_out_while_a_lambda_sleeps) {
   may_go_on = is_asleep = false;
   say("sleep");
