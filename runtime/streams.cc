@@ -113,6 +113,7 @@ struct Streams::Content {
   std::atomic<std::int64_t> redone{0};  // times that what was processed was discarded
 
   Result<> open_log();
+  Result<> begin_transaction();
   void open_committer();
   void on_task_failure(TaskRunner& runner, const TaskFailure& failure);
   void on_commit_failure(const Error& why);
@@ -180,7 +181,11 @@ Result<> Streams::Content::open_log() {
   consuming.isolation = is_exactly_once(config) ? Isolation::read_committed : Isolation::read_uncommitted;
   consuming.auto_offset_reset = ConsumerConfig::OffsetReset::earliest;
   MR_ASSIGN(consumer, log.make_consumer(consuming));
-  if (!is_exactly_once(config)) return {};
+  return {};
+}
+
+Result<> Streams::Content::begin_transaction() {
+  if (!environment.exactly_once) return {};
   MR_TRY(producer->init_transactions());
   return producer->begin_transaction();
 }
@@ -209,12 +214,15 @@ Result<> Streams::start() {
   c.global = std::make_unique<GlobalTask>(
       c.topology, *c.consumer, *c.scheduler, c.global_lock,
       [&c](const std::string& why) { c.fail(Error(ErrorCode::unknown_server_error, why)); });
-  MR_TRY(c.global->load(c.log.admin()));
   c.tasks =
       std::make_unique<TaskGroup>(TaskGroupParts{c.env, c.log, *c.consumer, *c.producer, *c.io, c.config, c.topology,
                                                  c.topics, c.global->stores(), c.metrics, c.environment});
   const std::string& state_dir = c.config.string("state.dir");
-  MR_TRY(c.tasks->open(state_dir.empty() ? c.options.state_dir : state_dir));
+  // Whoever else has the directory is still at work: it must not be fenced before we are refused.
+  MR_TRY(c.tasks->lock(state_dir.empty() ? c.options.state_dir : state_dir));
+  MR_TRY(c.begin_transaction());
+  MR_TRY(c.global->load(c.log.admin()));
+  MR_TRY(c.tasks->open());
   c.open_committer();
   {
     MonitorLock lock(c.monitor);

@@ -15,9 +15,13 @@ namespace {
 constexpr std::size_t share_of_database_memory = 4;  // a quarter of state.memory.bytes
 }  // namespace
 
-Result<> TaskGroup::open(const std::string& state_dir) {
+Result<> TaskGroup::lock(const std::string& state_dir) {
   MR_ASSIGN(directory_,
             StateDirectory::open(parts_.env, state_dir, parts_.config.string("application.id"), parts_.topology));
+  return {};
+}
+
+Result<> TaskGroup::open() {
   const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
   memory_ = make_database_memory(memory_bytes / share_of_database_memory);
   MR_TRY(open_databases(ids()));

@@ -41,9 +41,10 @@ using InputEnds = std::map<TopicPartition, Offset>;
 class TaskGroup {
  public:
   explicit TaskGroup(TaskGroupParts parts) : parts_(parts) {}
-  // Opens the state directory and every task, restored. Errors: the directory's, the log's, what a user's code throws
-  // in init.
-  Result<> open(const std::string& state_dir);
+  // Opens the state directory; from here on nobody else can. Errors: the directory's.
+  Result<> lock(const std::string& state_dir);
+  // After lock(): opens every task, restored. Errors: the databases', the log's, what a user's code throws in init.
+  Result<> open();
   // No task runs any more when it returns (a lambda that does not return is waited for); queries that wait are
   // answered. False: the simulated node died.
   bool stop();

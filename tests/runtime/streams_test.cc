@@ -393,6 +393,21 @@ TEST_F(StreamsTest, without_a_task_idle_time_an_empty_input_holds_up_nothing) {
   EXPECT_EQ(greeting_with(*log_, *streams, false), "hello stranger");
 }
 
+TEST_F(StreamsTest, a_second_start_on_the_same_state_is_refused_and_the_first_goes_on) {
+  say("a");
+  auto first = app();
+  ASSERT_TRUE(first->start());
+  {
+    auto second = app();
+    auto started = second->start();
+    ASSERT_FALSE(started);
+    EXPECT_THAT(started.error().message(), HasSubstr("state"));
+  }
+  ASSERT_TRUE(first->run_until_end_of_input());
+  ASSERT_TRUE(first->close());
+  EXPECT_EQ(last_counts(), (Counts{{"a", 1}}));
+}
+
 TEST_F(StreamsTest, a_topology_that_feeds_itself_ends_with_what_was_there_at_the_start) {
   say("a");
   auto ran = run({}, [](StreamsBuilder& builder) { builder.stream(lines).to(lines); });
