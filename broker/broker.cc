@@ -4,6 +4,10 @@
 
 namespace millrace::broker {
 
+namespace {
+constexpr int close_threads = 8;  // they wait for the disk
+}  // namespace
+
 Result<std::unique_ptr<Broker>> Broker::open(Env& env, const BrokerConfig& config) {
   std::unique_ptr<Broker> broker(new Broker(config));
   auto report = config.report ? config.report : [](const std::string& sentence) { log_warn(sentence); };
@@ -103,7 +107,10 @@ Result<> Broker::close() {
     housekeeping_.reset();
   }
   std::lock_guard lock(housekeeping_mutex_);
-  return logs_->checkpoint();
+  auto at_once = env().make_io_executor(close_threads, "close");
+  auto written = logs_->checkpoint(at_once.get());
+  at_once->drain();
+  return written;
 }
 
 }  // namespace millrace::broker

@@ -1,5 +1,6 @@
 #include "millrace/broker/logs.h"
 
+#include "millrace/base/parallel.h"
 #include "millrace/broker/log/compaction.h"
 
 namespace millrace::broker {
@@ -138,21 +139,30 @@ std::vector<std::shared_ptr<PartitionLog>> Logs::all() const {
   return all;
 }
 
-Result<> Logs::checkpoint() {
+Result<> Logs::checkpoint(Executor* at_once) {
   std::lock_guard lock(checkpoint_mutex_);
   MR_TRY(directory_.check());
-  bool changed = false;
+  bool moved = false;
+  std::vector<std::function<Result<>()>> jobs;
   for (const auto& log : all()) {
-    auto& point = recovery_points_.try_emplace(log->partition(), -1).first->second;
-    if (point == log->offsets().log_end_offset && !log->has_unsynced()) continue;
-    auto reached = log->checkpoint();
-    if (!reached && log->is_deleted()) continue;  // deleted meanwhile
-    if (!reached) return std::move(reached).error();
-    point = *reached;
-    changed = true;
+    const Offset start = log->offsets().log_start_offset;
+    moved |= std::exchange(log_starts_[log->partition()], start) != start;
+    Offset& point = recovery_points_.try_emplace(log->partition(), -1).first->second;
+    if (point == log->offsets().log_end_offset && !log->needs_checkpoint()) continue;
+    jobs.emplace_back([log, &point]() -> Result<> {
+      auto reached = log->checkpoint();
+      if (!reached && log->is_deleted()) return {};  // deleted meanwhile
+      if (!reached) return std::move(reached).error();
+      point = *reached;
+      return {};
+    });
   }
-  if (!changed) return {};
-  for (const auto& log : all()) log_starts_[log->partition()] = log->offsets().log_start_offset;
+  if (jobs.empty() && !moved) return {};
+  if (at_once) {
+    MR_TRY(run_all(directory_.env(), *at_once, jobs));
+  } else {
+    for (const auto& job : jobs) MR_TRY(job());
+  }
   MR_TRY(directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts"));
   directory_.env().fault_point("logs.checkpoint");
   return directory_.write_offsets(LogDirectory::recovery_point_file, recovery_points_, "logs.recovery_points");

@@ -29,8 +29,9 @@ class Logs {
   std::shared_ptr<PartitionLog> find(const TopicPartition& partition) const;
   std::vector<std::shared_ptr<PartitionLog>> all() const;
 
-  // Syncs everything and notes where recovery may start and where logs start.
-  Result<> checkpoint();
+  // Syncs everything that changed since the last one and notes where recovery may start and where logs start.
+  // `at_once`: where several logs may wait for the disk at the same time; null: one after the other.
+  Result<> checkpoint(Executor* at_once = nullptr);
   // Removes what retention no longer keeps. Returns the number of segments.
   Result<int> enforce_retention();
   // Compacts those compacted topics of which enough is dirty. Returns how many were.

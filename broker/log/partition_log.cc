@@ -17,18 +17,22 @@ PartitionLog::PartitionLog(LogDirectory& logs, Options options)
 Result<std::shared_ptr<PartitionLog>> PartitionLog::open(LogDirectory& logs, Options options) {
   std::shared_ptr<PartitionLog> log(new PartitionLog(logs, std::move(options)));
   const auto& o = log->options_;
+  const Offset recovery_point = o.recovery_point.value_or(0);
   MR_TRY(logs.files().make_directories(o.directory));
-  MR_ASSIGN(auto recovered, recover_log(logs, log->name(), o.directory, o.config, o.recovery_point,
+  MR_ASSIGN(auto recovered, recover_log(logs, log->name(), o.directory, o.config, recovery_point,
                                         logs.synced_offsets().find(o.topic_id, o.partition.partition), o.log_start));
   log->segments_ = std::move(recovered.segments);
   log->producers_ = std::move(recovered.producers);
   log->epochs_ = std::move(recovered.epochs);
   log->log_end_ = log->high_watermark_ = recovered.log_end;
   log->log_start_ = std::clamp(o.log_start, log->segments_.front()->base_offset(), recovered.log_end);
-  log->synced_ = o.recovery_point;
+  log->synced_ = recovery_point;
   log->epoch_ = log->epochs_.latest() + 1;
   for (auto& segment : log->segments_)
-    segment->dirty = segment->base_offset() + 1 > o.recovery_point || segment == log->segments_.back();
+    segment->dirty = segment->base_offset() + 1 > recovery_point || segment == log->segments_.back();
+  // A segment that begins at the recovery point may have been added after the checkpoint, and its name be lost.
+  const bool is_new = recovery_point > 0 && log->segments_.back()->base_offset() >= recovery_point;
+  if (o.recovery_point == log->log_end_ && !is_new) log->checkpointed_ = log->log_end_;
   return log;
 }
 
@@ -200,6 +204,7 @@ Result<> PartitionLog::roll_locked(Offset base_offset) {
   MR_TRY(segments_.back()->seal());
   segments_.push_back(std::move(segment));
   names_unsynced_ = true;
+  checkpointed_ = -1;
   return {};
 }
 
@@ -296,6 +301,11 @@ bool PartitionLog::has_unsynced_records() const {
   return synced_ < log_end_;
 }
 
+bool PartitionLog::needs_checkpoint() const {
+  std::lock_guard lock(mutex_);
+  return checkpointed_ != log_end_;
+}
+
 // What is to be written is taken under the lock; the disk is waited for without it, so that appends go on.
 Result<Offset> PartitionLog::checkpoint() {
   struct Indexes {
@@ -307,6 +317,7 @@ Result<Offset> PartitionLog::checkpoint() {
   Bytes snapshot;
   std::string epochs;
   Offset end = 0;
+  const Segment* active = nullptr;
   {
     std::lock_guard appends(append_mutex_);
     MR_TRY(check_open());
@@ -315,7 +326,9 @@ Result<Offset> PartitionLog::checkpoint() {
     producers_.expire(logs_.env().clock().now() - producer_id_expiration);
     snapshot = producers_.encode_snapshot();
     epochs = epochs_.encode();
+    if (epochs == epochs_written_) epochs.clear();
     end = log_end_;
+    active = segments_.back().get();
     for (std::size_t i = 0; i < segments_.size(); ++i) {
       MR_ASSIGN(auto files, segments_[i]->write_indexes());
       if (!files.empty()) indexes.push_back({segments_[i], std::move(files)});
@@ -332,10 +345,14 @@ Result<Offset> PartitionLog::checkpoint() {
   }
   for (const auto& index : indexes) MR_TRY(index.segment->sync_indexes(index.files));
   auto& files = logs_.files();
-  MR_TRY(write_producer_snapshot(files, directory(), end, snapshot));
+  if (!epochs.empty())
+    MR_TRY(files.write_file_atomically(directory() + "/leader-epoch-checkpoint", epochs, "log.epochs.write"));
   // Syncs the directory, and with it the names of new segments.
-  MR_TRY(files.write_file_atomically(directory() + "/leader-epoch-checkpoint", epochs, "log.epochs.write"));
+  MR_TRY(write_producer_snapshot(files, directory(), end, snapshot));
   synced(end);
+  std::lock_guard lock(mutex_);
+  if (!epochs.empty()) epochs_written_ = epochs;
+  if (segments_.back().get() == active && log_end_ >= end) checkpointed_ = end;
   return end;
 }
 

@@ -66,7 +66,7 @@ class PartitionLog {
     TopicId topic_id;
     std::string directory;
     TopicConfig config;
-    Offset recovery_point = 0;
+    std::optional<Offset> recovery_point;  // what the last checkpoint returned
     Offset log_start = 0;
     bool internal = false;  // max.message.bytes does not apply
   };
@@ -160,6 +160,8 @@ class PartitionLog {
   bool has_unsynced_records() const;
   // Syncs data, indexes, producer state and epochs, and returns the offset that recovery may start at.
   Result<Offset> checkpoint();
+  // Whether anything changed since the last checkpoint, be it of an earlier process.
+  bool needs_checkpoint() const;
 
   // For compaction: the sealed segments below the first undecided transaction, and their replacement.
   std::vector<std::shared_ptr<Segment>> cleanable_segments() const;
@@ -217,8 +219,10 @@ class PartitionLog {
   Offset log_end_ = 0;
   Offset synced_ = 0;
   bool names_unsynced_ = true;
-  MeterCell bytes_out_;  // written under mutex_
-  struct Hint {          // where a sequential reader goes on
+  std::string epochs_written_;  // what the last checkpoint wrote of epochs_
+  Offset checkpointed_ = -1;  // where the log ended when the last checkpoint was done and nothing but appends followed
+  MeterCell bytes_out_;       // written under mutex_
+  struct Hint {               // where a sequential reader goes on
     Offset offset = -1;
     const Segment* segment = nullptr;
     std::uint64_t position = 0;

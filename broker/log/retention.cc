@@ -107,6 +107,7 @@ Result<> PartitionLog::truncate(Offset end) {
   synced_ = std::min(synced_, log_end_);
   logs_.synced_offsets().note(options_.topic_id, options_.partition.partition, synced_);
   for (auto& segment : segments_) segment->dirty = true;
+  checkpointed_ = -1;
   hints_ = {};
   return {};
 }

@@ -271,6 +271,39 @@ TEST(Broker, a_failed_sync_fences_the_directory) {
   EXPECT_FALSE(broker->sync({log}));
 }
 
+TEST(Broker, a_close_writes_what_changed_and_nothing_else) {
+  SimEnv env(1);
+  const auto count = [&] {
+    auto found = env.faults().passes().find("log.snapshot.write");
+    return found == env.faults().passes().end() ? 0 : found->second;
+  };
+  const auto written = [&](const auto& doing) {
+    auto broker = *Broker::open(env, config_of(FlushMode::group));
+    doing(*broker);
+    const auto before = count();
+    EXPECT_TRUE(broker->close());
+    return count() - before;
+  };
+  const auto append = [](Broker& broker) {
+    auto batch = batch_of("a");
+    ASSERT_TRUE((*broker.partition({"t", 1}))->append(batch, {}));
+  };
+  const auto create = [](Broker& broker) { ASSERT_TRUE(broker.create_topic("t", 4, {})); };
+  const auto remove_records = [](Broker& broker) { ASSERT_TRUE((*broker.partition({"t", 1}))->delete_records(-1)); };
+  const auto nothing = [](Broker&) {};
+  EXPECT_GE(written(create), 4u);
+  EXPECT_EQ(written(nothing), 0u);
+  const auto of_one_log = written(append);
+  EXPECT_GT(of_one_log, 0u);
+  EXPECT_EQ(written(nothing), 0u);
+  EXPECT_EQ(written(append), of_one_log);
+  written(remove_records);
+  EXPECT_EQ(written([](Broker& broker) {
+              EXPECT_EQ((*broker.partition({"t", 1}))->offsets().log_start_offset, 2) << "it is not noted at a close";
+            }),
+            0u);
+}
+
 TEST(Broker, a_full_disk_refuses_and_loses_nothing) {
   SimEnv env(1);
   auto broker = *Broker::open(env, config_of(FlushMode::group));
