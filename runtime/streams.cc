@@ -123,6 +123,7 @@ struct Streams::Content {
   Result<> start_over(const std::set<TaskId>& suspended);
   bool has_patience(const Error& why);
   void resume_later(TaskId id);
+  Result<bool> reach(const InputEnds& ends, const std::function<void()>& progress);
   void fail(const Error& why);
   std::optional<Error> failed() const {
     MonitorLock lock(monitor);
@@ -362,25 +363,40 @@ void Streams::Content::resume_later(TaskId id) {
 
 // ---------------------------------------------------------------- running
 
+// Waits until all before `ends` is processed. False: it was asked to stop.
+Result<bool> Streams::Content::reach(const InputEnds& ends, const std::function<void()>& progress) {
+  for (;;) {
+    progress();
+    const bool is_reached = tasks->has_processed_to(ends);
+    MonitorLock lock(monitor);
+    if (failure) return *failure;
+    if (stop_asked) return false;
+    if (is_reached) return true;
+    env.wait(lock, [&] { return failure || stop_asked; }, 2ms);
+  }
+}
+
 Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>& progress) {
   Content& c = *content_;
+  const auto tell = [&] {
+    if (progress) progress(processed());
+  };
+  const int levels = c.topology.sub_topology_count + 1;
   InputEnds ends;
   MR_TRY(c.tasks->find_ends(ends, false));
-  // What a commit flushes may be more input for tasks further down: one commit for each level, and one more. Where a
-  // topology feeds itself in a circle, or others go on writing, that is the end too.
-  for (int levels_left = c.topology.sub_topology_count + 1; levels_left > 0;) {
-    {
-      MonitorLock lock(c.monitor);
-      c.env.wait(lock, [&] { return c.failure || c.stop_asked; }, 2ms);
-      if (c.failure) return *c.failure;
-      if (c.stop_asked) return {};
-    }
-    if (progress) progress(processed());
+  // A commit flushes record caches, which may be more input for tasks further down: one commit for each level, each
+  // when nothing is on its way. Where a topology feeds itself in a circle, or others go on writing, that is the end
+  // too.
+  for (int commits = 0; commits < levels;) {
     const std::int64_t redone_before = c.redone.load();
-    if (!c.tasks->has_processed_to(ends)) continue;
+    for (int level = 0; level < levels; ++level) {
+      MR_ASSIGN(bool reached, c.reach(ends, tell));
+      if (!reached) return {};
+      MR_TRY(c.tasks->find_ends(ends, true));
+    }
     MR_ASSIGN(bool committed, c.committer->commit_and_wait());
     if (c.redone.load() != redone_before) continue;  // it was not of what was processed
-    --levels_left;
+    ++commits;
     MR_TRY(c.tasks->find_ends(ends, true));
     // If there was nothing to commit, it flushed nothing.
     if (!committed && c.tasks->has_processed_to(ends)) return {};
