@@ -145,7 +145,7 @@ class TestKeyValueStore {
   // Every row, by the bytes of its key, with the timestamp of its last update.
   std::vector<TestRecord<K, V>> all() const {
     std::vector<TestRecord<K, V>> rows;
-    auto iterator = store_->all(Order::ascending);
+    auto iterator = store_->all(ScanOrder::ascending);
     AnyValue key(key_.type);
     while (iterator->next()) {
       const void* k = topics_->object_of(name_, key_, Bytes(iterator->key()), true, {}, key);
@@ -180,12 +180,12 @@ class TestWindowStore {
   }
   // The windows that start in [from, to], by their start.
   std::vector<TestRecord<Windowed<K>, V>> fetch(const K& key, Timestamp from, Timestamp to) const {
-    return rows(store_->fetch(bytes_of(key), from, to, Order::ascending));
+    return rows(store_->fetch(bytes_of(key), from, to, ScanOrder::ascending));
   }
   // Every row, in the order of the store's keys.
   std::vector<TestRecord<Windowed<K>, V>> all() const {
     constexpr Timestamp last{std::int64_t{1} << 50};  // beyond any date: the end of a range must not overflow
-    return rows(store_->fetch_all({0}, last, Order::ascending));
+    return rows(store_->fetch_all({0}, last, ScanOrder::ascending));
   }
 
  private:

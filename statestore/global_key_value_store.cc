@@ -51,7 +51,7 @@ ValueAndTimestamp GlobalKeyValueStore::put(BytesView, const void*, Timestamp, co
 }
 
 template <class Wanted>
-std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::rows(Wanted wanted, Order order) {
+std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::rows(Wanted wanted, ScanOrder order) {
   std::vector<Rows::Row> rows;
   table_.for_each([&](Entry* e) {
     if (!wanted(table_.key(e))) return;
@@ -61,7 +61,7 @@ std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::rows(Wanted wanted, Order
   std::vector<std::size_t> places(rows.size());
   for (std::size_t i = 0; i < places.size(); ++i) places[i] = i;
   std::sort(places.begin(), places.end(), [&](std::size_t a, std::size_t b) {
-    return order == Order::ascending ? rows[a].key < rows[b].key : rows[a].key > rows[b].key;
+    return order == ScanOrder::ascending ? rows[a].key < rows[b].key : rows[a].key > rows[b].key;
   });
   std::vector<Rows::Row> sorted;
   for (std::size_t i : places) sorted.push_back(std::move(rows[i]));
@@ -69,12 +69,12 @@ std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::rows(Wanted wanted, Order
 }
 
 std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::range(std::optional<BytesView> from, std::optional<BytesView> to,
-                                                             Order order) {
+                                                             ScanOrder order) {
   return rows([&](BytesView key) { return (!from || key >= *from) && (!to || key <= *to); }, order);
 }
 
 std::unique_ptr<KeyValueIterator> GlobalKeyValueStore::prefix_scan(BytesView prefix) {
-  return rows([&](BytesView key) { return key.starts_with(prefix); }, Order::ascending);
+  return rows([&](BytesView key) { return key.starts_with(prefix); }, ScanOrder::ascending);
 }
 
 }  // namespace millrace

@@ -24,13 +24,13 @@ class GlobalKeyValueStore final : public KeyValueStore {
   // Never called: a global store is filled from its topic only.
   ValueAndTimestamp put(BytesView key, const void* value, Timestamp timestamp, const RecordContext& context) override;
   std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to,
-                                          Order order) override;
+                                          ScanOrder order) override;
   std::unique_ptr<KeyValueIterator> prefix_scan(BytesView prefix) override;
   const StoreSpec& spec() const { return spec_; }
 
  private:
   template <class Wanted>
-  std::unique_ptr<KeyValueIterator> rows(Wanted wanted, Order order);
+  std::unique_ptr<KeyValueIterator> rows(Wanted wanted, ScanOrder order);
   const StoreSpec spec_;
   EntryTable table_;
 };

@@ -7,7 +7,7 @@
 namespace millrace {
 
 RowScan::RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, std::unique_ptr<RowIterator> base,
-                 Shape shape, Order order)
+                 Shape shape, ScanOrder order)
     : store_(store),
       shape_(std::move(shape)),
       order_(order),

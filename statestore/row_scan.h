@@ -19,18 +19,18 @@ class RowScan {
   // `overlay`: what the store's table knows better, in any order; a row without a value hides the checkpoint's. `base`:
   // the checkpoint's rows of the same range, in order; may be null.
   RowScan(const TaskStore& store, std::vector<TaskStore::Row> overlay, std::unique_ptr<RowIterator> base, Shape shape,
-          Order order);
+          ScanOrder order);
   bool next();
   BytesView table_key() const { return current_.table_key; }
   ValueAndTimestamp value() const { return {current_.value.get(), current_.timestamp}; }
 
  private:
   void advance_base();
-  bool comes_first(BytesView a, BytesView b) const { return order_ == Order::ascending ? a < b : a > b; }
+  bool comes_first(BytesView a, BytesView b) const { return order_ == ScanOrder::ascending ? a < b : a > b; }
 
   const TaskStore& store_;
   Shape shape_;
-  Order order_;
+  ScanOrder order_;
   std::vector<std::pair<Bytes, TaskStore::Row>> overlay_;
   std::size_t at_ = 0;
   std::unique_ptr<RowIterator> base_;  // at a row; null at the end

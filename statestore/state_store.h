@@ -63,7 +63,8 @@ class StateStore {
   virtual void send_old_values() = 0;
 };
 
-enum class Order { ascending, descending };
+// (Not `Order`: programs that say `using namespace millrace` have one of their own.)
+enum class ScanOrder { ascending, descending };
 
 // Pull iterator over store rows; sees the store as of its creation. Views and pointers are valid until the next call of
 // next().
@@ -87,8 +88,8 @@ class KeyValueStore : public StateStore {
                                 const RecordContext& context) = 0;
   // Keys in byte order, both ends inclusive; nullopt: open.
   virtual std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to,
-                                                  Order order) = 0;
-  std::unique_ptr<KeyValueIterator> all(Order order) { return range(std::nullopt, std::nullopt, order); }
+                                                  ScanOrder order) = 0;
+  std::unique_ptr<KeyValueIterator> all(ScanOrder order) { return range(std::nullopt, std::nullopt, order); }
   virtual std::unique_ptr<KeyValueIterator> prefix_scan(BytesView prefix) = 0;
 };
 
@@ -112,12 +113,12 @@ class WindowStore : public StateStore {
   virtual ValueAndTimestamp put(BytesView key, const void* value, Timestamp window_start, Timestamp timestamp,
                                 const RecordContext& context) = 0;
   // One key's windows by start, times inclusive.
-  virtual std::unique_ptr<WindowStoreIterator> fetch(BytesView key, Timestamp from, Timestamp to, Order order) = 0;
+  virtual std::unique_ptr<WindowStoreIterator> fetch(BytesView key, Timestamp from, Timestamp to, ScanOrder order) = 0;
   // Keys of a range (nullopt: open) and windows of a range, in Kafka's order of store keys.
   virtual std::unique_ptr<WindowStoreIterator> fetch_range(std::optional<BytesView> from_key,
                                                            std::optional<BytesView> to_key, Timestamp from,
-                                                           Timestamp to, Order order) = 0;
-  std::unique_ptr<WindowStoreIterator> fetch_all(Timestamp from, Timestamp to, Order order) {
+                                                           Timestamp to, ScanOrder order) = 0;
+  std::unique_ptr<WindowStoreIterator> fetch_all(Timestamp from, Timestamp to, ScanOrder order) {
     return fetch_range(std::nullopt, std::nullopt, from, to, order);
   }
 };

@@ -19,11 +19,11 @@ class Rows final : public KeyValueIterator {
 
 // Keys with from <= key < below.
 std::unique_ptr<KeyValueIterator> scan(TaskStore& store, std::optional<Bytes> from, std::optional<Bytes> below,
-                                       Order order) {
+                                       ScanOrder order) {
   auto overlay = store.overlay([&](BytesView key) { return (!from || key >= *from) && (!below || key < *below); });
   std::unique_ptr<RowIterator> base;
   if (Checkpoint* saved = store.saved())
-    base = saved->scan(std::move(from), std::move(below), order == Order::ascending);
+    base = saved->scan(std::move(from), std::move(below), order == ScanOrder::ascending);
   RowScan::Shape shape{[](BytesView key) { return Bytes(key); }, [](BytesView key) { return key; }};
   return std::make_unique<Rows>(RowScan(store, std::move(overlay), std::move(base), std::move(shape), order));
 }
@@ -31,7 +31,7 @@ std::unique_ptr<KeyValueIterator> scan(TaskStore& store, std::optional<Bytes> fr
 }  // namespace
 
 std::unique_ptr<KeyValueIterator> TaskKeyValueStore::range(std::optional<BytesView> from, std::optional<BytesView> to,
-                                                           Order order) {
+                                                           ScanOrder order) {
   std::optional<Bytes> low, below;
   if (from) low = Bytes(*from);
   if (to) below = Bytes(Bytes(*to) + '\0');  // the smallest key above the last one wanted
@@ -46,7 +46,7 @@ std::unique_ptr<KeyValueIterator> TaskKeyValueStore::prefix_scan(BytesView prefi
   if (!below.empty()) ++below.back();
   StoreCounters& c = store_.counters();
   return c.count<1>(c.prefix_scans, [&] {
-    return scan(store_, Bytes(prefix), below.empty() ? std::nullopt : std::optional(below), Order::ascending);
+    return scan(store_, Bytes(prefix), below.empty() ? std::nullopt : std::optional(below), ScanOrder::ascending);
   });
 }
 

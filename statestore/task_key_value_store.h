@@ -22,7 +22,7 @@ class TaskKeyValueStore final : public KeyValueStore {
     return c.count<calls_between_timed>(c.puts, [&] { return store_.put(key, value, timestamp, context); });
   }
   std::unique_ptr<KeyValueIterator> range(std::optional<BytesView> from, std::optional<BytesView> to,
-                                          Order order) override;
+                                          ScanOrder order) override;
   std::unique_ptr<KeyValueIterator> prefix_scan(BytesView prefix) override;
 
  private:

@@ -114,7 +114,7 @@ Entry* TaskStore::load(BytesView table_key, std::uint64_t hash) {
 
 void TaskStore::load(KeyWindows* w) {
   const WindowRange range{Bytes(w->key()), Bytes(w->key()), oldest_live(), {INT64_MAX}};
-  WindowRows rows(*saved(), range, segment_interval_ms(spec_.retention), Order::ascending);
+  WindowRows rows(*saved(), range, segment_interval_ms(spec_.retention), ScanOrder::ascending);
   while (rows.next()) {
     BytesView table_key = table_key_in_row_key(rows.key());
     const std::uint64_t hash = EntryMemory::hash_of(table_key);

@@ -61,7 +61,7 @@ class CopiedRows final : public WindowStoreIterator {
 };
 
 std::unique_ptr<WindowStoreIterator> merged(const TaskStore& store, std::vector<TaskStore::Row> overlay,
-                                            WindowRange range, Order order) {
+                                            WindowRange range, ScanOrder order) {
   const std::int64_t interval = segment_interval_ms(store.spec().retention);
   range.from = std::max(range.from, store.oldest_live());
   std::unique_ptr<RowIterator> base;
@@ -105,13 +105,14 @@ ValueAndTimestamp TaskWindowStore::put(BytesView key, const void* value, Timesta
       c.puts, [&] { return store_.put(table_key(key, window_start), value, timestamp, context); });
 }
 
-std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch(BytesView key, Timestamp from, Timestamp to, Order order) {
+std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch(BytesView key, Timestamp from, Timestamp to,
+                                                            ScanOrder order) {
   StoreCounters& c = store_.counters();
   return c.count<calls_between_timed>(c.fetches, [&] { return windows_of(key, from, to, order); });
 }
 
 std::unique_ptr<WindowStoreIterator> TaskWindowStore::windows_of(BytesView key, Timestamp from, Timestamp to,
-                                                                 Order order) {
+                                                                 ScanOrder order) {
   const KeyWindows* found = store_.windows_of(key);
   static const KeyWindows none;
   const std::vector<KeyWindows::Slot>& windows = found ? found->windows : none.windows;
@@ -126,13 +127,13 @@ std::unique_ptr<WindowStoreIterator> TaskWindowStore::windows_of(BytesView key, 
   auto rows = std::make_unique<CopiedRows>(store_.spec().value.table->type, key, static_cast<std::size_t>(end - first));
   for (auto slot = first; slot != end; ++slot)
     if (store_.is_visible(slot->entry)) rows->add(slot->start, slot->entry->timestamp, store_.value(slot->entry));
-  if (order == Order::descending) rows->read_backward();
+  if (order == ScanOrder::descending) rows->read_backward();
   return rows;
 }
 
 std::unique_ptr<WindowStoreIterator> TaskWindowStore::fetch_range(std::optional<BytesView> from_key,
                                                                   std::optional<BytesView> to_key, Timestamp from,
-                                                                  Timestamp to, Order order) {
+                                                                  Timestamp to, ScanOrder order) {
   WindowRange range{{}, {}, from, to};
   if (from_key) range.from_key = Bytes(*from_key);
   if (to_key) range.to_key = Bytes(*to_key);

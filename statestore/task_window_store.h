@@ -18,13 +18,13 @@ class TaskWindowStore final : public WindowStore {
   ValueAndTimestamp fetch(BytesView key, Timestamp window_start) override;
   ValueAndTimestamp put(BytesView key, const void* value, Timestamp window_start, Timestamp timestamp,
                         const RecordContext& context) override;
-  std::unique_ptr<WindowStoreIterator> fetch(BytesView key, Timestamp from, Timestamp to, Order order) override;
+  std::unique_ptr<WindowStoreIterator> fetch(BytesView key, Timestamp from, Timestamp to, ScanOrder order) override;
   std::unique_ptr<WindowStoreIterator> fetch_range(std::optional<BytesView> from_key, std::optional<BytesView> to_key,
-                                                   Timestamp from, Timestamp to, Order order) override;
+                                                   Timestamp from, Timestamp to, ScanOrder order) override;
 
  private:
   BytesView table_key(BytesView key, Timestamp window_start);
-  std::unique_ptr<WindowStoreIterator> windows_of(BytesView key, Timestamp from, Timestamp to, Order order);
+  std::unique_ptr<WindowStoreIterator> windows_of(BytesView key, Timestamp from, Timestamp to, ScanOrder order);
   TaskStore store_;
   Bytes scratch_;
 };

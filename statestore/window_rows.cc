@@ -17,11 +17,11 @@ Bytes segment_bytes(std::int64_t segment) {
 }
 }  // namespace
 
-WindowRows::WindowRows(Checkpoint& checkpoint, WindowRange range, std::int64_t interval, Order order)
+WindowRows::WindowRows(Checkpoint& checkpoint, WindowRange range, std::int64_t interval, ScanOrder order)
     : range_(std::move(range)),
       first_(segment_of(range_.from, interval)),
       last_(segment_of(range_.to, interval)),
-      ascending_(order == Order::ascending),
+      ascending_(order == ScanOrder::ascending),
       segment_(ascending_ ? first_ : last_),
       rows_(checkpoint.scan(segment_bytes(first_), segment_bytes(last_ + 1), ascending_)) {}
 

@@ -24,7 +24,7 @@ struct WindowRange {
 class WindowRows final : public RowIterator {
  public:
   // `checkpoint` outlives it.
-  WindowRows(Checkpoint& checkpoint, WindowRange range, std::int64_t segment_interval_ms, Order order);
+  WindowRows(Checkpoint& checkpoint, WindowRange range, std::int64_t segment_interval_ms, ScanOrder order);
   bool next() override;
   bool seek(BytesView key) override { return rows_->seek(key); }
   BytesView key() const override { return rows_->key(); }

@@ -121,7 +121,7 @@ void window_fetch(benchmark::State& state) {
     if (state.range(0) == 0) {
       benchmark::DoNotOptimize(store.fetch(key, {static_cast<std::int64_t>(i % 5) * 10'000}).value);
     } else {
-      auto rows = store.fetch(key, {10'000}, {30'000}, Order::ascending);
+      auto rows = store.fetch(key, {10'000}, {30'000}, ScanOrder::ascending);
       while (rows->next()) benchmark::DoNotOptimize(rows->value().value);
     }
   }

@@ -48,12 +48,12 @@ struct Materialized {
 
 // How a stream's record becomes an aggregate.
 struct Aggregation {
-  std::string_view prefix;  // of the node's and the store's generated names
-  std::string_view name;
-  bool count = false;                   // Java's count() burns a number more than aggregate() does
-  bool reduce = false;                  // no initial value: the first record's value is the first aggregate
-  std::shared_ptr<const void> initial;  // null: none
-  Thunk fold;                           // emits the new aggregate as value; `other` is the old one
+  std::string_view prefix = {};  // of the node's and the store's generated names
+  std::string_view name = {};
+  bool count = false;                        // Java's count() burns a number more than aggregate() does
+  bool reduce = false;                       // no initial value: the first record's value is the first aggregate
+  std::shared_ptr<const void> initial = {};  // null: none
+  Thunk fold = {};                           // emits the new aggregate as value; `other` is the old one
 };
 
 enum class TableStepKind { filter, map_values };

@@ -30,7 +30,7 @@ namespace millrace {
 
 // One field of a type.
 template <class T, class M>
-struct Field {
+struct JsonField {
   std::string_view name;
   M T::* member;
 };
@@ -38,7 +38,7 @@ constexpr auto fields() { return std::tuple<>(); }
 // fields("name", &User::name, "age", &User::age, …)
 template <class T, class M, class... Rest>
 constexpr auto fields(std::string_view name, M T::* member, Rest... rest) {
-  return std::tuple_cat(std::tuple(Field<T, M>{name, member}), fields(rest...));
+  return std::tuple_cat(std::tuple(JsonField<T, M>{name, member}), fields(rest...));
 }
 
 // A type that lists its fields.

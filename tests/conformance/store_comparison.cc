@@ -53,13 +53,13 @@ std::vector<Json> rows_of(const OpenStore& store) {
     rows.push_back(std::move(row));
   };
   if (store.windows) {
-    auto all = store.windows->fetch_all({0}, {std::int64_t{1} << 50}, Order::ascending);
+    auto all = store.windows->fetch_all({0}, {std::int64_t{1} << 50}, ScanOrder::ascending);
     while (all->next()) {
       Value key = store.key_of(all->key());
       add({{"key", to_json(&key)}, {"start", all->window_start().ms}}, all->value());
     }
   } else {
-    auto all = store.rows->all(Order::ascending);
+    auto all = store.rows->all(ScanOrder::ascending);
     while (all->next()) {
       Value key = store.key_of(all->key());
       add({{"key", to_json(&key)}}, all->value());
@@ -69,7 +69,7 @@ std::vector<Json> rows_of(const OpenStore& store) {
 }
 
 std::vector<std::string> key_value_query(const OpenStore& store, const Json& q, const std::string& name) {
-  Order order = name.starts_with("reverse_") ? Order::descending : Order::ascending;
+  ScanOrder order = name.starts_with("reverse_") ? ScanOrder::descending : ScanOrder::ascending;
   std::vector<std::string> keys;
   auto from = store.bytes_of(q, "from"), to = store.bytes_of(q, "to");
   auto found = store.rows->range(view(from), view(to), order);
@@ -81,7 +81,7 @@ std::vector<std::string> key_value_query(const OpenStore& store, const Json& q, 
 }
 
 std::vector<std::string> window_query(const OpenStore& store, const Json& q, const std::string& name) {
-  Order order = name.starts_with("backward_") ? Order::descending : Order::ascending;
+  ScanOrder order = name.starts_with("backward_") ? ScanOrder::descending : ScanOrder::ascending;
   Timestamp from{q.value("time_from", std::int64_t{0})}, to{q.value("time_to", std::int64_t{1} << 50)};
   std::unique_ptr<WindowStoreIterator> found;
   auto key = store.bytes_of(q, "key"), from_key = store.bytes_of(q, "from"), to_key = store.bytes_of(q, "to");

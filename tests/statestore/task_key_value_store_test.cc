@@ -45,7 +45,7 @@ TEST_P(KeyValueStoreLaws, a_deleted_key_is_gone_also_where_a_checkpoint_has_it) 
   bench.checkpoint();
   put(bench, "a", nullptr, 20);
   EXPECT_EQ(text_of(bench.store->get("a")), "none");
-  EXPECT_THAT(rows(bench.store->all(Order::ascending)), ElementsAre());
+  EXPECT_THAT(rows(bench.store->all(ScanOrder::ascending)), ElementsAre());
   bench.store->task_store().flush();
   bench.checkpoint();
   EXPECT_EQ(text_of(bench.store->get("a")), "none");
@@ -59,9 +59,9 @@ TEST_P(KeyValueStoreLaws, scans_merge_memory_and_checkpoint_in_key_order) {
   put(bench, "a", "2", 3);
   put(bench, "d", "2", 4);
   put(bench, "c", "2", 5);
-  EXPECT_THAT(rows(bench.store->all(Order::ascending)), ElementsAre("a=2@3", "b=1@1", "c=2@5", "d=2@4"));
-  EXPECT_THAT(rows(bench.store->all(Order::descending)), ElementsAre("d=2@4", "c=2@5", "b=1@1", "a=2@3"));
-  EXPECT_THAT(rows(bench.store->range("b", "c", Order::ascending)), ElementsAre("b=1@1", "c=2@5"));
+  EXPECT_THAT(rows(bench.store->all(ScanOrder::ascending)), ElementsAre("a=2@3", "b=1@1", "c=2@5", "d=2@4"));
+  EXPECT_THAT(rows(bench.store->all(ScanOrder::descending)), ElementsAre("d=2@4", "c=2@5", "b=1@1", "a=2@3"));
+  EXPECT_THAT(rows(bench.store->range("b", "c", ScanOrder::ascending)), ElementsAre("b=1@1", "c=2@5"));
   EXPECT_THAT(rows(bench.store->prefix_scan("d")), ElementsAre("d=2@4"));
 }
 

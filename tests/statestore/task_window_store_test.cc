@@ -50,9 +50,9 @@ TEST_P(WindowStoreLaws, fetches_a_range_of_windows_by_time) {
   bench.store->task_store().flush();
   bench.checkpoint();
   put(bench, "a", "4", 40'000, 40'000);
-  EXPECT_THAT(rows(bench.store->fetch("a", {10'000}, {40'000}, Order::ascending)),
+  EXPECT_THAT(rows(bench.store->fetch("a", {10'000}, {40'000}, ScanOrder::ascending)),
               ElementsAre("a/10000=1@10000", "a/20000=2@20000", "a/30000=3@30000", "a/40000=4@40000"));
-  EXPECT_THAT(rows(bench.store->fetch("a", {30'000}, {50'000}, Order::descending)),
+  EXPECT_THAT(rows(bench.store->fetch("a", {30'000}, {50'000}, ScanOrder::descending)),
               ElementsAre("a/40000=4@40000", "a/30000=3@30000"));
 }
 
@@ -80,10 +80,10 @@ TEST_P(WindowStoreLaws, scans_merge_memory_and_checkpoint_in_order_of_store_keys
   put(bench, "b", nullptr, 0, 5);
   put(bench, "ab", "2", 5'000, 6);
   const bool by_time = bench.spec.in_memory;
-  EXPECT_THAT(rows(bench.store->fetch_all({0}, {20'000}, Order::ascending)),
+  EXPECT_THAT(rows(bench.store->fetch_all({0}, {20'000}, ScanOrder::ascending)),
               by_time ? ElementsAre("a/0=2@3", "ab/5000=2@6", "a/10000=1@2", "c/10000=2@4")
                       : ElementsAre("a/0=2@3", "a/10000=1@2", "ab/5000=2@6", "c/10000=2@4"));
-  EXPECT_THAT(rows(bench.store->fetch_range("a", "ab", {0}, {5'000}, Order::descending)),
+  EXPECT_THAT(rows(bench.store->fetch_range("a", "ab", {0}, {5'000}, ScanOrder::descending)),
               ElementsAre("ab/5000=2@6", "a/0=2@3"));
 }
 
@@ -91,8 +91,8 @@ TEST_P(WindowStoreLaws, a_scan_sees_the_store_as_of_its_creation) {
   for (const char* key : {"a", "b", "c"}) put(bench, key, "1", 0, 1);
   bench.store->task_store().flush();
   bench.checkpoint();
-  auto all = bench.store->fetch_all({0}, {20'000}, Order::ascending);
-  auto one = bench.store->fetch("b", {0}, {20'000}, Order::ascending);
+  auto all = bench.store->fetch_all({0}, {20'000}, ScanOrder::ascending);
+  auto one = bench.store->fetch("b", {0}, {20'000}, ScanOrder::ascending);
   put(bench, "b", "2", 0, 2);
   put(bench, "b", "2", 10'000, 2);
   put(bench, "c", nullptr, 0, 2);
@@ -129,10 +129,10 @@ TEST_P(WindowStoreLaws, agrees_with_a_map_under_random_calls) {
     if (random() % 40 == 0) bench.store->task_store().flush();
     if (random() % 100 == 0) bench.checkpoint();
     if (random() % 10 == 0) {
-      ASSERT_EQ(rows(bench.store->fetch(key, {live}, {now}, Order::ascending)), expected(&key, live)) << i;
+      ASSERT_EQ(rows(bench.store->fetch(key, {live}, {now}, ScanOrder::ascending)), expected(&key, live)) << i;
     }
     if (random() % 100 == 0) {
-      auto all = rows(bench.store->fetch_all({live}, {now}, Order::ascending));
+      auto all = rows(bench.store->fetch_all({live}, {now}, ScanOrder::ascending));
       auto wanted = expected(nullptr, live);
       std::sort(all.begin(), all.end());
       std::sort(wanted.begin(), wanted.end());
@@ -172,7 +172,7 @@ TEST_F(WindowLoading, a_key_that_is_in_memory_asks_the_checkpoint_for_no_window)
     EXPECT_EQ(text_of(bench.store->fetch("a", {i * 10'000})), "none");
     put(bench, "a", "1", i * 10'000, 1);
   }
-  EXPECT_EQ(rows(bench.store->fetch("a", {0}, {1'000'000}, Order::ascending)).size(), 20u);
+  EXPECT_EQ(rows(bench.store->fetch("a", {0}, {1'000'000}, ScanOrder::ascending)).size(), 20u);
   EXPECT_EQ(asked(), 0);
 }
 
@@ -184,7 +184,7 @@ TEST_F(WindowLoading, an_evicted_key_is_looked_up_once_and_loaded_whole_at_its_s
   EXPECT_EQ(checkpoint.gets, 1);
   EXPECT_EQ(checkpoint.scans, 0);
   for (int i = 0; i < 20; ++i) EXPECT_EQ(bool(bench.store->fetch("a", {i * 10'000})), i < 10);
-  EXPECT_EQ(rows(bench.store->fetch("a", {0}, {20'000}, Order::ascending)).size(), 3u);
+  EXPECT_EQ(rows(bench.store->fetch("a", {0}, {20'000}, ScanOrder::ascending)).size(), 3u);
   EXPECT_EQ(checkpoint.gets, 1);
   EXPECT_EQ(checkpoint.scans, 1);
 }
@@ -194,9 +194,9 @@ TEST_F(WindowLoading, a_key_of_which_nothing_is_known_is_loaded_whole_for_a_rang
   put(bench, "ab", "1", 0, 1);
   save();
   bench.store->task_store().trim(0);
-  EXPECT_THAT(rows(bench.store->fetch("a", {0}, {20'000}, Order::ascending)), ElementsAre("a/0=1@1"));
-  EXPECT_THAT(rows(bench.store->fetch("b", {0}, {20'000}, Order::ascending)), ElementsAre());
-  EXPECT_THAT(rows(bench.store->fetch("b", {0}, {20'000}, Order::ascending)), ElementsAre());
+  EXPECT_THAT(rows(bench.store->fetch("a", {0}, {20'000}, ScanOrder::ascending)), ElementsAre("a/0=1@1"));
+  EXPECT_THAT(rows(bench.store->fetch("b", {0}, {20'000}, ScanOrder::ascending)), ElementsAre());
+  EXPECT_THAT(rows(bench.store->fetch("b", {0}, {20'000}, ScanOrder::ascending)), ElementsAre());
   EXPECT_EQ(checkpoint.scans, 2);
 }
 
@@ -205,7 +205,7 @@ TEST_F(WindowLoading, a_key_is_kept_whole_while_one_of_its_windows_is_not_in_the
   save();
   put(bench, "a", "2", 50'000, 2);
   bench.store->task_store().trim(0);
-  EXPECT_EQ(rows(bench.store->fetch("a", {0}, {1'000'000}, Order::ascending)).size(), 10u);
+  EXPECT_EQ(rows(bench.store->fetch("a", {0}, {1'000'000}, ScanOrder::ascending)).size(), 10u);
   EXPECT_EQ(asked(), 0);
 }
 
@@ -216,9 +216,9 @@ TEST_F(WindowLoading, a_key_with_too_many_windows_is_merged_with_the_checkpoint)
   put(bench, "a", "2", 700, 2);
   put(bench, "a", nullptr, 800, 2);
   bench.store->task_store().trim(0);
-  EXPECT_THAT(rows(bench.store->fetch("a", {600}, {900}, Order::ascending)),
+  EXPECT_THAT(rows(bench.store->fetch("a", {600}, {900}, ScanOrder::ascending)),
               ElementsAre("a/600=1@1", "a/700=2@2", "a/900=1@1"));
-  EXPECT_EQ(rows(bench.store->fetch("a", {0}, {10'000'000}, Order::descending)).size(),
+  EXPECT_EQ(rows(bench.store->fetch("a", {0}, {10'000'000}, ScanOrder::descending)).size(),
             static_cast<std::size_t>(many) - 1);
   EXPECT_EQ(text_of(bench.store->fetch("a", {1100})), "1@1");
   EXPECT_EQ(text_of(bench.store->fetch("a", {1101})), "none");
@@ -236,7 +236,7 @@ TEST_F(WindowLoading, expired_windows_leave_memory_and_are_not_loaded_again) {
   put(bench, "b", "1", 2'000'000, 1);
   bench.store->task_store().trim(1 << 20);
   EXPECT_LT(bench.store->task_store().memory_bytes(), before);
-  EXPECT_THAT(rows(bench.store->fetch("a", {0}, {3'000'000}, Order::ascending)), ElementsAre());
+  EXPECT_THAT(rows(bench.store->fetch("a", {0}, {3'000'000}, ScanOrder::ascending)), ElementsAre());
 }
 
 TEST_F(WindowLoading, a_row_that_cannot_be_read_fails_each_time_it_is_asked_for) {
@@ -246,8 +246,8 @@ TEST_F(WindowLoading, a_row_that_cannot_be_read_fails_each_time_it_is_asked_for)
   checkpoint.rows.begin()->second = "short";
   EXPECT_THROW(bench.store->fetch("a", {0}), StoreError);
   EXPECT_THROW(bench.store->fetch("a", {0}), StoreError);
-  EXPECT_THROW(bench.store->fetch("a", {0}, {1}, Order::ascending), StoreError);
-  EXPECT_THROW(bench.store->fetch("a", {0}, {1}, Order::ascending), StoreError);
+  EXPECT_THROW(bench.store->fetch("a", {0}, {1}, ScanOrder::ascending), StoreError);
+  EXPECT_THROW(bench.store->fetch("a", {0}, {1}, ScanOrder::ascending), StoreError);
 }
 
 // Kafka's cache shows what it holds, however old; only the store below hides expired windows.
@@ -265,8 +265,9 @@ TEST(WindowCache, a_scan_shows_an_expired_window_that_the_record_cache_still_hol
   checkpoint.apply(*saved);
   b.store->task_store().checkpointed(b.store->task_store().logged_sequence());
   b.store->task_store().trim(0);
-  EXPECT_THAT(rows(b.store->fetch_all({0}, {3'000'000}, Order::ascending)), ElementsAre("a/0=1@0", "b/2000000=1@0"));
-  EXPECT_THAT(rows(b.store->fetch("a", {0}, {3'000'000}, Order::ascending)), ElementsAre("a/0=1@0"));
+  EXPECT_THAT(rows(b.store->fetch_all({0}, {3'000'000}, ScanOrder::ascending)),
+              ElementsAre("a/0=1@0", "b/2000000=1@0"));
+  EXPECT_THAT(rows(b.store->fetch("a", {0}, {3'000'000}, ScanOrder::ascending)), ElementsAre("a/0=1@0"));
 }
 
 TEST(WindowChangelog, keys_are_kafkas_key_start_and_sequence) {

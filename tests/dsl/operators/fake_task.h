@@ -65,7 +65,7 @@ class FakeKeyValueStore : public FakeRows<std::string, KeyValueStore> {
   ValueAndTimestamp put(BytesView key, const void* value, Timestamp timestamp, const RecordContext&) override {
     return write(std::string(key), value, timestamp);
   }
-  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView>, std::optional<BytesView>, Order) override {
+  std::unique_ptr<KeyValueIterator> range(std::optional<BytesView>, std::optional<BytesView>, ScanOrder) override {
     return {};
   }
   std::unique_ptr<KeyValueIterator> prefix_scan(BytesView) override { return {}; }
@@ -81,9 +81,9 @@ class FakeWindowStore : public FakeRows<std::pair<std::string, Timestamp>, Windo
                         const RecordContext&) override {
     return write({std::string(key), start}, value, timestamp);
   }
-  std::unique_ptr<WindowStoreIterator> fetch(BytesView, Timestamp, Timestamp, Order) override { return {}; }
+  std::unique_ptr<WindowStoreIterator> fetch(BytesView, Timestamp, Timestamp, ScanOrder) override { return {}; }
   std::unique_ptr<WindowStoreIterator> fetch_range(std::optional<BytesView>, std::optional<BytesView>, Timestamp,
-                                                   Timestamp, Order) override {
+                                                   Timestamp, ScanOrder) override {
     return {};
   }
 };
