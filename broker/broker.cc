@@ -16,6 +16,7 @@ Result<std::unique_ptr<Broker>> Broker::open(Env& env, const BrokerConfig& confi
   MR_ASSIGN(broker->topics_, Topics::open(directory));
   broker->flusher_ = std::make_unique<Flusher>(directory);
   MR_ASSIGN(broker->logs_, Logs::open(directory, *broker->topics_));
+  MR_TRY(broker->topics_->repair());
   MR_TRY(broker->make_internal_topic(consumer_offsets_topic,
                                      {{"cleanup.policy", "compact"}, {"segment.bytes", "104857600"}}));
   MR_TRY(broker->make_internal_topic(transaction_state_topic,

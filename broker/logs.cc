@@ -26,8 +26,26 @@ Result<std::unique_ptr<Logs>> Logs::open(LogDirectory& directory, const Topics& 
   return logs;
 }
 
-// A directory is a partition's if it bears the name of one and its metadata has the topic's id. What has metadata and
-// no topic is what a crash left of a creation or a deletion.
+// What has metadata and no topic is what a crash left of a creation (it has no records yet) or of a deletion (the topic
+// is among those removed). Anything else was a topic once: whoever removed it here would finish what damage began.
+Result<> Logs::check_is_stray(const std::string& path, const std::set<std::string>& removed) const {
+  auto& files = directory_.files();
+  MR_ASSIGN(Bytes metadata, files.read_file(path + metadata_file));
+  if (removed.contains(metadata)) return {};
+  MR_ASSIGN(auto content, files.list(path));
+  for (const auto& name : content) {
+    if (!name.ends_with(".log")) continue;
+    MR_ASSIGN(auto file, files.open(path + "/" + name, OpenMode::read));
+    if (file->size() == 0) continue;
+    return Error(ErrorCode::kafka_storage_error,
+                 path + " holds records of a topic that " + directory_.path() +
+                     "/topics.log does not know: that file is damaged or was replaced. Nothing was changed. Bring " +
+                     "back the right one, or move the folder away to go on without its records");
+  }
+  return {};
+}
+
+// A directory is a partition's if it bears the name of one and its metadata has the topic's id.
 Result<> Logs::remove_strays(const Topics& topics) {
   std::map<std::string, std::string> wanted;
   for (const auto& topic : topics.list()) {
@@ -37,7 +55,9 @@ Result<> Logs::remove_strays(const Topics& topics) {
   }
   auto& files = directory_.files();
   MR_ASSIGN(auto names, files.list(directory_.path()));
-  bool removed = false;
+  std::set<std::string> removed;
+  for (const auto& topic : topics.removed()) removed.insert(metadata_of(topic));
+  std::vector<std::string> strays;
   for (const auto& name : names) {
     std::string path = directory_.path() + "/" + name;
     if (!files.is_directory(path) || name.find('-') == std::string::npos) continue;
@@ -51,12 +71,16 @@ Result<> Logs::remove_strays(const Topics& topics) {
     if (!has_metadata) {  // cut short before its metadata, or none of ours
       MR_ASSIGN(auto content, files.list(path));
       if (!content.empty()) continue;
+    } else {
+      MR_TRY(check_is_stray(path, removed));
     }
+    strays.push_back(path);
+  }
+  for (const auto& path : strays) {
     directory_.report(path + " belongs to no topic and is removed");
     MR_TRY(files.remove_all(path, "logs.stray.remove"));
-    removed = true;
   }
-  if (removed) MR_TRY(files.sync_directory(directory_.path(), "logs.stray.directory"));
+  if (!strays.empty()) MR_TRY(files.sync_directory(directory_.path(), "logs.stray.directory"));
   for (const auto& [name, metadata] : wanted) {
     if (!files.exists(directory_.path() + "/" + name)) {
       return Error(ErrorCode::kafka_storage_error, directory_.path() + "/" + name + " is missing");

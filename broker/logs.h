@@ -16,8 +16,9 @@ namespace millrace::broker {
 // Threads: any.
 class Logs {
  public:
-  // Opens the partitions of all topics, and removes directories that belong to none (a topic whose creation or deletion
-  // a crash cut short).
+  // Opens the partitions of all topics, and removes what a crash left of a creation or a deletion: directories without
+  // records, and those of topics that were removed. A directory with records that belongs to no topic is an error: then
+  // topics.log is damaged or gone, and nothing is touched.
   static Result<std::unique_ptr<Logs>> open(LogDirectory& directory, const Topics& topics);
 
   // Makes the partitions' directories, durably, before the topic is added to Topics.
@@ -43,6 +44,7 @@ class Logs {
   explicit Logs(LogDirectory& directory) : directory_(directory) {}
   Result<> open_partition(const Topic& topic, PartitionId partition, const TopicConfig& config);
   Result<> remove_strays(const Topics& topics);
+  Result<> check_is_stray(const std::string& path, const std::set<std::string>& removed) const;
   std::string path_of(const TopicPartition& partition) const { return directory_.path() + "/" + partition.text(); }
 
   LogDirectory& directory_;

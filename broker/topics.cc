@@ -11,6 +11,8 @@ namespace {
 
 constexpr std::int16_t record_version = 0;
 constexpr ProducerId producer_id_block = 1000;
+// Whose directories a start may still find: a crash leaves those of one removal, a power cut may bring back some more.
+constexpr std::size_t removed_kept = 1000;
 constexpr const char* topic_key = "topic";
 constexpr const char* removed_key = "removed";
 constexpr const char* producer_ids_key = "producer_ids";
@@ -48,6 +50,13 @@ Topic decode_topic(ByteReader& in) {
     topic.configs[key] = read_string(in);
   }
   return topic;
+}
+
+Bytes encode_removed(const std::string& name) {
+  Bytes out;
+  append_big_endian(out, record_version);
+  append_string(out, name);
+  return out;
 }
 
 Bytes encode_producer_ids(ProducerId end) {
@@ -99,7 +108,6 @@ Result<> Topics::load() {
   MR_ASSIGN(file_, logs_.files().open(path, OpenMode::append));
   if (is_new) MR_TRY(logs_.files().sync_directory(logs_.path(), "topics.log.directory"));
   Result<> applied;
-  std::int64_t changes = 0;
   auto each = [&](const RecordBatchView& batch, std::uint64_t) {
     if (!batch.crc_matches()) return false;
     Bytes scratch;
@@ -107,24 +115,42 @@ Result<> Topics::load() {
     RecordView record;
     while (applied && reader.next(record)) applied = apply(record.key, record.value);
     next_offset_ = batch.last_offset() + 1;
-    ++changes;
+    ++changes_;
     return applied.has_value();
   };
-  MR_ASSIGN(std::uint64_t end, scan_batches(*file_, 0, file_->size(), each));
-  if (!applied) return std::move(applied).error().in(path + ", byte " + std::to_string(end));
-  if (end < file_->size()) {
+  MR_ASSIGN(valid_size_, scan_batches(*file_, 0, file_->size(), each));
+  if (!applied) return std::move(applied).error().in(path + ", byte " + std::to_string(valid_size_));
+  if (valid_size_ < file_->size()) {
     // One batch a change, each synced before it was answered: only the last can be torn.
     MR_ASSIGN(Bytes rest, logs_.files().read_file(path));
-    std::size_t size = RecordBatchView::size_at(BytesView(rest).substr(end));
-    if (size > 0 && end + size < rest.size() && rest.find_first_not_of('\0', end + size) != std::string::npos) {
-      return Error(ErrorCode::corrupt_message, path + ", byte " + std::to_string(end) + ": damaged before its end");
+    std::size_t size = RecordBatchView::size_at(BytesView(rest).substr(valid_size_));
+    if (size > 0 && valid_size_ + size < rest.size() &&
+        rest.find_first_not_of('\0', valid_size_ + size) != std::string::npos) {
+      return Error(ErrorCode::corrupt_message,
+                   path + ", byte " + std::to_string(valid_size_) + ": damaged before its end");
     }
-    logs_.report(path + ": torn tail of " + std::to_string(file_->size() - end) + " bytes truncated");
-    MR_TRY(file_->truncate(end, "topics.log.truncate"));
   }
   next_producer_id_ = producer_ids_end_;
-  if (changes > 64 && changes > 4 * static_cast<std::int64_t>(topics_.size() + 1)) return rewrite();
   return {};
+}
+
+Result<> Topics::repair() {
+  std::lock_guard lock(mutex_);
+  if (valid_size_ < file_->size()) {
+    logs_.report(logs_.path() + "/topics.log: torn tail of " + std::to_string(file_->size() - valid_size_) +
+                 " bytes truncated");
+    MR_TRY(file_->truncate(valid_size_, "topics.log.truncate"));
+  }
+  const auto current = static_cast<std::int64_t>(topics_.size() + 2 * removed_.size() + 1);
+  return changes_ > 64 && changes_ > 4 * current ? rewrite() : Result<>();
+}
+
+void Topics::forget(const std::string& name) {
+  auto found = topics_.find(name);
+  if (found == topics_.end()) return;
+  removed_.push_back(std::move(found->second));
+  if (removed_.size() > removed_kept) removed_.pop_front();
+  topics_.erase(found);
 }
 
 Result<> Topics::apply(BytesView key, BytesView value) {
@@ -138,7 +164,7 @@ Result<> Topics::apply(BytesView key, BytesView value) {
     Topic topic = decode_topic(in);
     if (in.ok()) topics_[topic.name] = std::move(topic);
   } else if (key == removed_key) {
-    topics_.erase(read_string(in));
+    forget(read_string(in));
   } else if (key == producer_ids_key) {
     producer_ids_end_ = in.number<std::int64_t>();
   } else {
@@ -181,6 +207,10 @@ Result<> Topics::rewrite() {
     stamp.leader_epoch = 0;
     content += builder.seal(stamp);
   };
+  for (const auto& topic : removed_) {
+    add(topic_key, encode(topic));
+    add(removed_key, encode_removed(topic.name));
+  }
   for (const auto& [name, topic] : topics_) add(topic_key, encode(topic));
   add(producer_ids_key, encode_producer_ids(producer_ids_end_));
   std::string path = logs_.path() + "/topics.log";
@@ -231,11 +261,8 @@ Result<> Topics::remove(const std::string& name) {
   if (found == topics_.end()) {
     return Error(ErrorCode::unknown_topic_or_partition, "there is no topic " + name);
   }
-  Bytes value;
-  append_big_endian(value, record_version);
-  append_string(value, name);
-  MR_TRY(write(removed_key, value));
-  topics_.erase(found);
+  MR_TRY(write(removed_key, encode_removed(name)));
+  forget(name);
   return {};
 }
 
@@ -250,6 +277,11 @@ std::vector<Topic> Topics::list() const {
   std::vector<Topic> topics;
   for (const auto& [name, topic] : topics_) topics.push_back(topic);
   return topics;
+}
+
+std::vector<Topic> Topics::removed() const {
+  std::lock_guard lock(mutex_);
+  return {removed_.begin(), removed_.end()};
 }
 
 Result<ProducerId> Topics::next_producer_id() {

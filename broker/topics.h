@@ -2,10 +2,11 @@
 // log of their own.
 //
 // topics.log is a sequence of record batches (format v2), one a change, synced before the change is answered. Keys:
-// "topic" with the name, "removed" with the id, "producer_ids". It is read whole at the start and written anew when
-// most of it is history. Bytes: docs/formats/topics_log.md. (Kafka keeps the same in its metadata quorum's log, which
+// "topic" and "removed" with the name, "producer_ids". It is read whole at the start and written anew when most of it
+// is history. Bytes: docs/formats/topics_log.md. (Kafka keeps the same in its metadata quorum's log, which
 // one machine has no use for.)
 #pragma once
+#include <deque>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -41,8 +42,11 @@ std::string text_of(const TopicId& id);
 // Threads: any.
 class Topics {
  public:
-  // Error: CORRUPT_MESSAGE (damaged before its end), UNSUPPORTED_VERSION (a record of a newer Millrace).
+  // Reads only. Error: CORRUPT_MESSAGE (damaged before its end), UNSUPPORTED_VERSION (a record of a newer Millrace).
   static Result<std::unique_ptr<Topics>> open(LogDirectory& logs);
+  // Truncates a torn tail and writes a long history anew. To be called once, before any change, when what was read has
+  // been found to fit the directories (Logs::open): what does not fit may be damage that somebody can still mend.
+  Result<> repair();
 
   // A topic with a new id that could be created; nothing is written. Errors: INVALID_TOPIC_EXCEPTION,
   // TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG.
@@ -53,6 +57,8 @@ class Topics {
 
   std::optional<Topic> find(const std::string& name) const;
   std::vector<Topic> list() const;  // by name
+  // Topics that were removed, so what is left of their directories may go.
+  std::vector<Topic> removed() const;
 
   // A producer id that was never given out before, across restarts.
   Result<ProducerId> next_producer_id();
@@ -63,11 +69,15 @@ class Topics {
   Result<> apply(BytesView key, BytesView value);
   Result<> write(BytesView key, BytesView value);
   Result<> rewrite();
+  void forget(const std::string& name);
 
   LogDirectory& logs_;
   mutable std::mutex mutex_;
   std::map<std::string, Topic> topics_;
+  std::deque<Topic> removed_;  // in order; the last `removed_kept`
   std::unique_ptr<File> file_;
+  std::uint64_t valid_size_ = 0;  // of the file, up to a torn tail
+  std::int64_t changes_ = 0;      // in the file
   Offset next_offset_ = 0;
   ProducerId next_producer_id_ = 0;
   ProducerId producer_ids_end_ = 0;  // ids below it were reserved on disk

@@ -17,6 +17,7 @@ Result<std::unique_ptr<LogClient>> open_log(const Session& session, bool make) {
                  "there is no data directory " + session.data_dir +
                      "; name another with --data-dir, or make one with: millrace topics create");
   }
+  if (!make) MR_TRY(real_env().files().list(session.data_dir));  // unreadable: says so
   if (!make && !real_env().files().exists(session.data_dir + "/millrace.format")) {
     return Error(ErrorCode::kafka_storage_error,
                  session.data_dir + " is no data directory: it holds no millrace.format; name another with --data-dir");

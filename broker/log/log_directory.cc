@@ -54,8 +54,10 @@ Result<LogDirectory::Offsets> LogDirectory::read_offsets(const std::string& file
   int version = -1;
   std::size_t count = 0;
   in >> version >> count;
-  if (!in || version != 0) {
-    return Error(ErrorCode::kafka_storage_error, path + ": version " + std::to_string(version) + ", expected 0");
+  if (!in) return Error(ErrorCode::kafka_storage_error, path + " does not begin with a version and a count: damaged");
+  if (version != 0) {
+    return Error(ErrorCode::unsupported_version,
+                 path + ": version " + std::to_string(version) + "; this Millrace reads version 0");
   }
   TopicPartition partition;
   Offset offset = 0;

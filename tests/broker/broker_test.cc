@@ -304,6 +304,48 @@ TEST(Broker, a_close_writes_what_changed_and_nothing_else) {
             0u);
 }
 
+// What is left when topics.log is not what it was.
+void lose_topics(const std::string& instead) {
+  SimEnv env(1);
+  {
+    auto broker = *Broker::open(env, config_of(FlushMode::group));
+    ASSERT_TRUE(broker->create_topic("t", 1, {}));
+    auto batch = batch_of("a");
+    ASSERT_TRUE((*broker->partition({"t", 0}))->append(batch, {}));
+    ASSERT_TRUE(broker->close());
+  }
+  const Bytes right = *env.files().read_file("/data/topics.log");
+  ASSERT_TRUE(env.files().write_file_atomically("/data/topics.log", instead, "test"));
+  auto refused = Broker::open(env, config_of(FlushMode::group));
+  ASSERT_FALSE(refused);
+  EXPECT_NE(refused.error().message().find("/data/topics.log does not know"), std::string::npos)
+      << refused.error().text();
+  EXPECT_EQ(*env.files().read_file("/data/topics.log"), instead);
+  ASSERT_TRUE(env.files().write_file_atomically("/data/topics.log", right, "test"));
+  auto broker = *Broker::open(env, config_of(FlushMode::group));
+  EXPECT_EQ(committed_values(**broker->partition({"t", 0})), std::vector<std::string>{"a"});
+}
+
+TEST(Broker, a_damaged_list_of_topics_costs_no_records) { lose_topics(std::string(70, 'x')); }
+TEST(Broker, an_empty_list_of_topics_costs_no_records) { lose_topics(""); }
+
+TEST(Broker, removes_what_a_crash_left_of_a_deletion) {
+  SimEnv env(1);
+  {
+    auto broker = *Broker::open(env, config_of(FlushMode::group));
+    ASSERT_TRUE(broker->create_topic("t", 1, {}));
+    auto batch = batch_of("a");
+    ASSERT_TRUE((*broker->partition({"t", 0}))->append(batch, {}));
+    env.faults().fail("logs.topic.remove");
+    EXPECT_FALSE(broker->delete_topic("t"));
+    env.faults().clear();
+  }
+  ASSERT_TRUE(env.files().exists("/data/t-0"));
+  auto broker = Broker::open(env, config_of(FlushMode::group));
+  ASSERT_TRUE(broker) << broker.error().text();
+  EXPECT_FALSE(env.files().exists("/data/t-0"));
+}
+
 TEST(Broker, a_full_disk_refuses_and_loses_nothing) {
   SimEnv env(1);
   auto broker = *Broker::open(env, config_of(FlushMode::group));

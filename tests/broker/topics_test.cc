@@ -23,10 +23,31 @@ TEST(Topics, survive_a_restart_and_a_torn_change) {
   ProducerId id = *topics->next_producer_id();
   ASSERT_TRUE(env.files().open("/d/topics.log", OpenMode::append).value()->append(std::string(70, 'x'), "test"));
   topics = *Topics::open(*directory);
+  ASSERT_TRUE(topics->repair());
   ASSERT_EQ(topics->list().size(), 1u);
   EXPECT_EQ(topics->find("a")->id, a.id);
   EXPECT_EQ(topics->find("a")->configs, a.configs);
   EXPECT_GT(*topics->next_producer_id(), id);
+}
+
+TEST(Topics, those_removed_are_remembered_when_the_history_is_written_anew) {
+  sim::SimEnv env(1);
+  auto directory = *LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});
+  auto topics = *Topics::open(*directory);
+  Topic first = *topics->propose("a", 1, {});
+  ASSERT_TRUE(topics->add(first));
+  ASSERT_TRUE(topics->remove("a"));
+  ASSERT_TRUE(topics->add(*topics->propose("a", 2, {})));
+  for (int i = 0; i < 100'000; ++i) ASSERT_TRUE(topics->next_producer_id());  // a change a thousand
+  const std::uint64_t before = env.files().open("/d/topics.log", OpenMode::read).value()->size();
+  for (int i = 0; i < 2; ++i) {
+    topics = *Topics::open(*directory);
+    ASSERT_TRUE(topics->repair());
+    ASSERT_EQ(topics->removed().size(), 1u);
+    EXPECT_EQ(topics->removed()[0].id, first.id);
+    EXPECT_EQ(topics->find("a")->partitions, 2);
+  }
+  EXPECT_LT(env.files().open("/d/topics.log", OpenMode::read).value()->size(), before / 4);
 }
 
 TEST(Topics, damage_before_the_end_is_refused) {
