@@ -178,6 +178,11 @@ struct TopicDescription {
   int partitions = 0;
   bool internal = false;                       // __consumer_offsets, __transaction_state
   std::map<std::string, std::string> configs;  // those that were set
+  // What the log takes as one batch: max.message.bytes.
+  std::size_t message_bytes_max() const {
+    auto set = configs.find("max.message.bytes");
+    return set == configs.end() ? 1048588 : static_cast<std::size_t>(std::stoull(set->second));
+  }
 };
 struct PartitionOffsets {
   Offset log_start_offset = 0, last_stable_offset = 0, high_watermark = 0, log_end_offset = 0;

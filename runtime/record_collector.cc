@@ -1,11 +1,14 @@
 #include "millrace/runtime/record_collector.h"
 
+#include <algorithm>
+
 #include "millrace/runtime/task_id.h"
 
 namespace millrace {
 
 namespace {
 constexpr std::size_t batch_bytes_max = 128 << 10;  // a batch is closed when it has grown to this
+constexpr std::size_t record_overhead_max = 40;     // lengths and deltas of a record
 constexpr std::size_t pool_size_max = 64;
 }  // namespace
 
@@ -29,6 +32,8 @@ int RecordCollector::topic(const std::string& topic) {
   auto description = admin_.describe_topic(topic);
   if (!description) throw StreamsError("topic " + topic + ": " + description.error().text());
   Topic t;
+  t.message_bytes_max = description->message_bytes_max();
+  t.batch_bytes_max = std::min(batch_bytes_max, t.message_bytes_max);
   t.target = {topic, description->partitions};
   for (PartitionId p = 0; p < description->partitions; ++p) t.partitions.push_back({topic, p});
   t.open.resize(t.partitions.size());
@@ -40,17 +45,43 @@ int RecordCollector::topic(const std::string& topic) {
 void RecordCollector::send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value,
                            const Headers* headers) {
   Topic& t = topics_[static_cast<std::size_t>(topic)];
-  if (partition < 0) partition = t.sticky;
+  std::size_t bytes = key.size() + value.size() + record_overhead_max;
+  if (headers)
+    for (const auto& header : *headers)
+      bytes += header.name.size() + (header.value ? header.value->size() : 0) + record_overhead_max;
+  RecordBatchBuilder& batch = batch_for(topic, partition, bytes);
+  dirty_ = true;
+  batch.append(timestamp, key, value, headers);
+  ++t.records;
+  t.last = timestamp;
+  if (batch.size() < t.batch_bytes_max) return;
+  if (batch.size() > t.message_bytes_max) {
+    const std::size_t size = batch.size();
+    batch.clear();
+    throw StreamsError("a record for " + t.partitions[static_cast<std::size_t>(partition)].text() + " has " +
+                       std::to_string(size) +
+                       " bytes in its batch, over max.message.bytes = " + std::to_string(t.message_bytes_max) +
+                       " of that topic. Store the data elsewhere and send a reference, or raise max.message.bytes");
+  }
+  close_batch(topic, partition);
+}
+
+// A record that is too large for what is open is alone in its batch, since the log refuses batches, not records.
+RecordBatchBuilder& RecordCollector::batch_for(int topic, PartitionId& partition, std::size_t bytes) {
+  Topic& t = topics_[static_cast<std::size_t>(topic)];
+  const bool without_key = partition < 0;
+  if (without_key) partition = t.sticky;
+  if (auto& open = t.open[static_cast<std::size_t>(partition)];
+      open && !open->empty() && open->size() + bytes > t.batch_bytes_max) {
+    close_batch(topic, partition);
+    if (without_key) partition = t.sticky;
+  }
   auto& open = t.open[static_cast<std::size_t>(partition)];
   if (!open) {
     open = std::make_unique<RecordBatchBuilder>(pool_.take());
     opened_.emplace_back(topic, partition);
   }
-  dirty_ = true;
-  open->append(timestamp, key, value, headers);
-  ++t.records;
-  t.last = timestamp;
-  if (open->size() >= batch_bytes_max) close_batch(topic, partition);
+  return *open;
 }
 
 void RecordCollector::close_batch(int topic, PartitionId partition) {

@@ -86,6 +86,8 @@ class RecordCollector final : public TaskOutput {
     std::vector<std::unique_ptr<RecordBatchBuilder>> open;  // by partition; null: none
     std::vector<bool> touched;
     bool keep = false;
+    std::size_t batch_bytes_max = 0;  // a batch is closed before a record would take it over this
+    std::size_t message_bytes_max = 0;
     std::int64_t records = 0, bytes = 0;
     Timestamp last{-1};
     PartitionId sticky = 0;
@@ -96,6 +98,8 @@ class RecordCollector final : public TaskOutput {
     RecordBatchBuilder batch;
     std::int64_t records;  // sent to the topic up to this batch's last
   };
+  // The open batch that has room for a record of about `bytes`; of null keys (partition -1), the partition as well.
+  RecordBatchBuilder& batch_for(int topic, PartitionId& partition, std::size_t bytes);
   void close_batch(int topic, PartitionId partition);
   void append(int topic, PartitionId partition, RecordBatchBuilder& batch, std::int64_t records);
 

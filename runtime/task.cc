@@ -72,7 +72,8 @@ void Task::add_store(const StoreSpec& spec, Checkpoint* checkpoint) {
   environment.changelog = s.changelog.get();
   environment.checkpoint = spec.in_memory ? nullptr : checkpoint;
   environment.changelog_topic = s.changelog_topic;
-  environment.max_message_bytes = settings_.max_message_bytes;
+  if (auto known = settings_.message_bytes_max.find(s.changelog_topic); known != settings_.message_bytes_max.end())
+    environment.max_message_bytes = known->second;
   environment.clock = settings_.store_clock;
   if (spec.kind == StoreSpec::Kind::key_value) {
     auto store = std::make_unique<TaskKeyValueStore>(spec, environment);
@@ -148,8 +149,9 @@ bool Task::process_one() {
   Operator* source = only_source_ ? only_source_ : source_of_[queue];
   try {
     source->process({queue->key(), queue->value(), nullptr, context.timestamp, context.headers, &context});
-  } catch (const StreamsError&) {
-    throw;
+  } catch (const StreamsError& e) {
+    if (e.code()) throw;  // the log's, whatever the record
+    throw StreamsError("task " + id_.text() + ", " + where(context) + ": " + e.what());
   } catch (const std::exception& e) {
     if (settings_.on_processing_error == OnError::fail)
       throw StreamsError("task " + id_.text() + ", " + where(context) + ": a processor failed: " + e.what() +

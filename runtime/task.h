@@ -24,9 +24,9 @@ struct TaskSettings {
   std::string application_id;
   OnError on_deserialization_error = OnError::fail;
   OnError on_processing_error = OnError::fail;
-  std::size_t cache_max_bytes = 10 << 20;  // this task's share of statestore.cache.max.bytes
-  std::size_t max_message_bytes = 1 << 20;
-  Clock* store_clock = nullptr;  // times some calls of stores, for metrics; null: none
+  std::size_t cache_max_bytes = 10 << 20;                // this task's share of statestore.cache.max.bytes
+  std::map<std::string, std::size_t> message_bytes_max;  // by changelog topic, where it is known
+  Clock* store_clock = nullptr;                          // times some calls of stores, for metrics; null: none
 };
 
 // Global stores by name; shared by all tasks.

@@ -45,6 +45,7 @@ TaskSettings TaskGroup::settings(std::size_t tasks) {
   const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
   const std::size_t taken = memory_bytes / share_of_database_memory + settings.cache_max_bytes;
   settings.cache_max_bytes /= tasks;
+  settings.message_bytes_max = parts_.topics.message_bytes_max;
   const std::int64_t value_cache = parts_.config.integer("state.value.cache.max.bytes");
   parts_.environment.value_cache_bytes =
       (value_cache >= 0 ? static_cast<std::size_t>(value_cache) : (memory_bytes > taken ? memory_bytes - taken : 0)) /

@@ -165,6 +165,8 @@ class Setup {
   Result<> make_or_check(const Topology::InternalTopic& topic, int count) {
     setup_.partitions[topic.name] = count;
     auto there = admin_.describe_topic(topic.name);
+    setup_.message_bytes_max[topic.name] =
+        (there ? *there : TopicDescription{.name = topic.name, .configs = topic.config}).message_bytes_max();
     if (!there && there.error().code() == ErrorCode::unknown_topic_or_partition)
       return admin_.create_topic({topic.name, count, topic.config});
     if (!there) return std::move(there).error();

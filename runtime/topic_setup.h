@@ -18,6 +18,7 @@ struct TopicSetup {
   std::set<std::string> repartition_topics;
   // Sources that the topology itself writes to: repartition topics, and sinks that are read again.
   std::set<std::string> own_topics;
+  std::map<std::string, std::size_t> message_bytes_max;  // of internal topics
 };
 
 struct TopicSetupOptions {

@@ -48,7 +48,8 @@ Result<> PartitionLog::check_size(std::size_t size) const {
   if (!options_.internal && size > static_cast<std::size_t>(config().max_message_bytes)) {
     return Error(ErrorCode::message_too_large,
                  name() + ": a batch of " + std::to_string(size) +
-                     " bytes is over max.message.bytes=" + std::to_string(config().max_message_bytes));
+                     " bytes is over max.message.bytes=" + std::to_string(config().max_message_bytes) +
+                     ". Store the data elsewhere and send a reference to it");
   }
   if (size > static_cast<std::size_t>(config().segment_bytes)) {
     return Error(ErrorCode::record_list_too_large,

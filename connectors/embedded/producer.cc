@@ -116,8 +116,12 @@ Result<> EmbeddedProducer::send(ProducerRecord record, DeliveryCallback callback
       size += header.name.size() + (header.value ? header.value->size() : 0) + 10;
     std::size_t batch_max = static_cast<std::size_t>(log->config().max_message_bytes);
     if (size + batch_header_size > batch_max || size > config_.buffer_memory) {
-      return Error(ErrorCode::message_too_large, partition.text() + ": a record of " + std::to_string(size) +
-                                                     " bytes; max.message.bytes is " + std::to_string(batch_max));
+      return Error(
+          ErrorCode::message_too_large,
+          partition.text() + ": a record of " + std::to_string(size) + " bytes; " +
+              (size + batch_header_size > batch_max ? "max.message.bytes is " + std::to_string(batch_max)
+                                                    : "buffer.memory is " + std::to_string(config_.buffer_memory)) +
+              ". Store the data elsewhere and send a reference, or raise it");
     }
     if (log->config().compacts && !record.key) {
       return Error(ErrorCode::invalid_record, partition.text() + " is compacted: a record needs a key");

@@ -291,6 +291,48 @@ TEST_F(StreamsTest, an_aggregate_that_outgrew_the_message_limit_is_named_with_st
   EXPECT_THAT(ran.error().message(), HasSubstr("max.message.bytes"));
 }
 
+void growing_with_room(StreamsBuilder& builder) {
+  builder.stream(lines)
+      .group_by([](const std::string&) { return std::string("all"); })
+      .aggregate(std::string(), [](const std::string& line, std::string& all) { all += std::string(300'000, line[0]); },
+                 {.as = "everything", .changelog = {{"max.message.bytes", "2000000"}}});
+}
+
+TEST_F(StreamsTest, an_aggregate_may_be_as_large_as_its_changelog_takes) {
+  for (int i = 0; i < 5; ++i) say("x");
+  auto ran = run({}, growing_with_room);
+  ASSERT_TRUE(ran) << ran.error().text();
+  for (int i = 0; i < 3; ++i) say("x");
+  ran = run({}, growing_with_room);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("over max.message.bytes = 2000000"));
+}
+
+TEST_F(StreamsTest, many_records_go_to_a_topic_that_takes_small_batches) {
+  ASSERT_TRUE(log_->admin().create_topic({"counts", 4, {{"max.message.bytes", "500"}}}));
+  Counts expected;
+  std::string line;
+  for (int i = 0; i < 400; ++i) {
+    line += "word-" + std::to_string(i) + " ";
+    expected["word-" + std::to_string(i)] = 1;
+  }
+  say(line);
+  auto ran = run();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(last_counts(), expected);
+}
+
+TEST_F(StreamsTest, a_record_over_the_limit_of_its_topic_is_named_with_what_made_it) {
+  ASSERT_TRUE(log_->admin().create_topic({"counts", 4, {{"max.message.bytes", "500"}}}));
+  say("a");
+  say(std::string(600, 'b'));
+  auto ran = run();
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("topic wc-word-counts-repartition, partition "));
+  EXPECT_THAT(ran.error().message(), HasSubstr("a record for counts-"));
+  EXPECT_THAT(ran.error().message(), HasSubstr("over max.message.bytes = 500 of that topic. Store the data elsewhere"));
+}
+
 void other_store(StreamsBuilder& builder) {
   builder.stream(lines)
       .group_by([](const std::string& line) { return line; })
