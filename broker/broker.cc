@@ -69,7 +69,8 @@ Result<> Broker::delete_topic(const std::string& name) {
   }
   MR_TRY(topics_->remove(name));
   env().fault_point("broker.topic.removed");
-  return logs_->remove(topic);
+  MR_TRY(logs_->remove(topic));
+  return offsets_->remove_topic(name);
 }
 
 Result<Topic> Broker::topic(const std::string& name) const {

@@ -167,4 +167,22 @@ Result<> Offsets::remove_group(const std::string& group) {
   return flusher_.sync({log_});
 }
 
+Result<> Offsets::remove_topic(const std::string& topic) {
+  {
+    std::lock_guard lock(mutex_);
+    std::vector<OffsetKey> keys;
+    for (const auto& [group, offsets] : groups_)
+      for (const auto& [partition, offset] : offsets)
+        if (partition.topic == topic) keys.push_back({group, partition});
+    if (keys.empty()) return {};
+    RecordBatchBuilder builder;
+    auto now = log_->logs().env().clock().now();
+    for (const auto& key : keys) builder.append(now, encode_offset_key(key), BytesView());
+    MR_TRY(log_->append(builder, {}));
+    for (const auto& key : keys) apply(key, std::nullopt);
+  }
+  if (log_->logs().flush_mode() == FlushMode::os) return {};
+  return flusher_.sync({log_});
+}
+
 }  // namespace millrace::broker

@@ -59,6 +59,9 @@ class Offsets {
   std::vector<std::string> groups() const;
   // Writes tombstones. Error: GROUP_ID_NOT_FOUND.
   Result<> remove_group(const std::string& group);
+  // The same for what all groups have committed of a topic that was deleted, as Kafka does: a new topic of that name
+  // has other records.
+  Result<> remove_topic(const std::string& topic);
 
  private:
   Offsets(std::shared_ptr<PartitionLog> log, Flusher& flusher) : log_(std::move(log)), flusher_(flusher) {}

@@ -346,6 +346,24 @@ TEST(Broker, removes_what_a_crash_left_of_a_deletion) {
   EXPECT_FALSE(env.files().exists("/data/t-0"));
 }
 
+TEST(Broker, a_deleted_topic_takes_what_groups_have_committed_of_it) {
+  SimEnv env(1);
+  {
+    auto broker = *Broker::open(env, config_of(FlushMode::group));
+    for (auto* name : {"t", "u"}) ASSERT_TRUE(broker->create_topic(name, 1, {}));
+    for (auto* group : {"g", "h"}) ASSERT_TRUE(broker->offsets().commit(group, {{{"t", 0}, {5, -1, "", {0}}}}));
+    ASSERT_TRUE(broker->offsets().commit("g", {{{"u", 0}, {7, -1, "", {0}}}}));
+    ASSERT_TRUE(broker->delete_topic("t"));
+    EXPECT_EQ(broker->offsets().groups(), std::vector<std::string>{"g"});
+    ASSERT_TRUE(broker->close());
+  }
+  auto broker = *Broker::open(env, config_of(FlushMode::group));
+  EXPECT_EQ(broker->offsets().groups(), std::vector<std::string>{"g"});
+  auto left = broker->offsets().of_group("g");
+  ASSERT_EQ(left.size(), 1u);
+  EXPECT_EQ((left[{"u", 0}].offset), 7);
+}
+
 TEST(Broker, a_full_disk_refuses_and_loses_nothing) {
   SimEnv env(1);
   auto broker = *Broker::open(env, config_of(FlushMode::group));
