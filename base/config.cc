@@ -147,12 +147,32 @@ std::string ConfigTable::nearest(std::string_view name) const {
   return nearest_name(name, names);
 }
 
+// The key that shares the longest words with `name` ("stream.threads": num.stream.threads); of several the most alike.
+std::string ConfigTable::nearest_by_words(std::string_view name) const {
+  std::string best;
+  std::pair<int, int> best_score;  // letters of shared words, less the distance
+  for (const ConfigKey& key : keys_) {
+    const std::string padded = "." + key.name + ".";
+    int shared = 0;
+    for (std::size_t at = 0; at <= name.size();) {
+      const std::size_t end = std::min(name.find('.', at), name.size());
+      if (end > at && padded.find("." + lower(name.substr(at, end - at)) + ".") != std::string::npos)
+        shared += static_cast<int>(end - at);
+      at = end + 1;
+    }
+    const std::pair score{shared, -edit_distance(lower(name), key.name)};
+    if (best.empty() || score > best_score) best_score = score, best = key.name;
+  }
+  return best;
+}
+
 Result<> ConfigTable::check(const std::string& name, const std::string& value) const {
   const ConfigKey* key = find(name);
   if (!key) {
     std::string near = nearest(name);
     return Error(ErrorCode::invalid_config,
-                 "there is no configuration key " + name + (near.empty() ? "" : "; did you mean " + near + "?"));
+                 "there is no configuration key " + name +
+                     (near.empty() ? "; the nearest is " + nearest_by_words(name) : "; did you mean " + near + "?"));
   }
   if (fits_type(key->type, value) && fits_rule(*key, value)) return {};
   return Error(ErrorCode::invalid_config, name + "=" + value + " is not valid: expected " + expectation(*key));

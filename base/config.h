@@ -92,6 +92,7 @@ class ConfigTable {
   std::string markdown() const;
 
  private:
+  std::string nearest_by_words(std::string_view name) const;
   std::string title_;
   std::vector<ConfigKey> keys_;  // by name
 };

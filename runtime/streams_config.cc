@@ -1,5 +1,8 @@
 #include "millrace/runtime/streams_config.h"
 
+#include <algorithm>
+#include <cctype>
+
 namespace millrace {
 
 namespace {
@@ -175,7 +178,17 @@ const ConfigTable& streams_configs() {
   return table;
 }
 
-Config streams_config(const ConfigValues& values) { return Config(streams_configs(), values); }
+Config streams_config(const ConfigValues& values) {
+  Config config(streams_configs(), values);
+  // It is part of topics' names and names a folder.
+  const std::string& id = config.string("application.id");
+  const bool fits = std::all_of(id.begin(), id.end(), [](unsigned char c) {
+    return (c < 128 && std::isalnum(c)) || c == '.' || c == '_' || c == '-';
+  });
+  if (config.is_set("application.id") && (!fits || id.empty() || id == "." || id == ".."))
+    throw ConfigError("application.id=" + id + " is not valid: expected letters, digits, '.', '_' and '-'");
+  return config;
+}
 
 TaskSettings task_settings(const Config& config) {
   TaskSettings settings;

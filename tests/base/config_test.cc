@@ -63,7 +63,10 @@ TEST(Config, gives_what_was_set) {
 TEST(Config, an_unknown_key_is_refused_with_the_nearest_known_one) {
   EXPECT_EQ(error_of({{"retension.ms", "1"}}),
             "there is no configuration key retension.ms; did you mean retention.ms?");
-  EXPECT_EQ(error_of({{"something.else", "1"}}), "there is no configuration key something.else");
+  EXPECT_EQ(error_of({{"dirty.ratio", "1"}}),
+            "there is no configuration key dirty.ratio; the nearest is min.cleanable.dirty.ratio");
+  EXPECT_THAT(error_of({{"something.else", "1"}}),
+              HasSubstr("there is no configuration key something.else; the nearest"));
 }
 
 TEST(Config, a_refused_value_is_named_with_what_is_valid) {

@@ -93,6 +93,12 @@ TEST(StreamsConfig, an_unknown_key_names_the_nearest_and_a_wrong_value_what_is_v
   EXPECT_THAT(refusal({{"state.memory.bytes", "1"}}), HasSubstr("at least 16777216"));
 }
 
+TEST(StreamsConfig, an_application_id_is_part_of_a_topics_name) {
+  for (const char* id : {"", ".", "..", "a/b", "a b", "\xc3\xa4"})
+    EXPECT_THAT(refusal({{"application.id", id}}), HasSubstr("application.id=" + std::string(id) + " is not valid"));
+  EXPECT_EQ(streams_config({{"application.id", "word-count_2.b"}}).string("application.id"), "word-count_2.b");
+}
+
 // An optimisation that a restore cannot bear yet must not be taken in silence.
 TEST(StreamsConfig, an_optimisation_that_does_not_work_yet_is_refused) {
   for (const char* rules : {"all", "reuse.ktable.source.topics", "single.store.self.join"})
