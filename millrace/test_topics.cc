@@ -189,9 +189,13 @@ StateStore& TestTopics::open_store(std::string_view name, StoreSpec::Kind kind, 
     throw std::invalid_argument("store " + spec.name +
                                 (kind == StoreSpec::Kind::window ? " is no window store: use store()"
                                                                  : " is a window store: use window_store()"));
-  if (spec.key.table->type != key || spec.value.table->type != value)
-    throw std::invalid_argument("store " + spec.name + " has " + (spec.key.table->type != key ? "keys" : "values") +
-                                " of another type than asked for");
+  auto check = [&](const char* what, const ValueType& has, const ValueType& asked) {
+    if (&has != &asked)
+      throw std::invalid_argument("store " + spec.name + " has " + what + " of type " + std::string(has.name) +
+                                  ", not " + std::string(asked.name));
+  };
+  check("keys", *spec.key.table->type, *key);
+  check("values", *spec.value.table->type, *value);
   StateStore* store = driver_->store(name);
   if (!store) throw std::invalid_argument("store " + spec.name + " is read by nothing in this topology");
   return *store;

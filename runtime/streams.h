@@ -22,6 +22,8 @@ enum class StreamsState { created, running, pending_shutdown, not_running, error
 std::string_view name_of(StreamsState state);
 
 struct MetricValue;
+template <class K, class V>
+class ReadOnlyStore;  // runtime/read_only_store.h
 
 // What is to follow when a task's code throws (KIP-671). Kafka replaces the thread; here the task is opened anew from
 // what is committed and tried again after a while (100 ms, doubling up to a second), and the others go on without it.
@@ -68,6 +70,10 @@ class Streams {
   // construction on, also while start() restores. Show them with prometheus_text (base/prometheus_text.h).
   std::vector<MetricValue> metrics() const;
 
+  // A key-value store, for point queries: app.store<std::string, User>("users").get("ann"). Throws ConfigError: no such
+  // store, or of other types (both are named). Include millrace/streams.h.
+  template <class K, class V>
+  ReadOnlyStore<K, V> store(std::string_view name) const;
   // One value of a key-value store, as its task sees it now (uncommitted updates included, as in Kafka Streams). The
   // visitor is called with the value, or null, in the task's thread; what it throws is thrown here. `key`: serialised.
   // Errors: INVALID_CONFIG (no such store), REQUEST_TIMED_OUT.

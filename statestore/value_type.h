@@ -26,7 +26,21 @@ struct ValueType {
   void (*move)(void* to, void* from);          // constructs at raw memory
   void (*assign)(void* to, const void* from);  // to a live object
   void (*destroy)(void* object) noexcept;
+  std::string_view name;  // as the compiler calls it; for messages
 };
+
+template <class T>
+constexpr std::string_view type_name() {
+  if constexpr (std::is_same_v<T, std::string>) {
+    return "std::string";  // not std::__cxx11::basic_string<char>
+  } else {
+    std::string_view name = __PRETTY_FUNCTION__;  // "… [with T = ns::Name; …]", clang: "[T = ns::Name]"
+    name.remove_prefix(name.find("T = ") + 4);
+    const std::size_t more = name.find("; std::string_view = ");
+    return name.substr(0, more != name.npos ? more : name.size() - 1);
+  }
+}
+
 template <class T>
 inline constexpr ValueType value_type_of{sizeof(T),
                                          alignof(T),
@@ -41,7 +55,8 @@ inline constexpr ValueType value_type_of{sizeof(T),
                                              ::new (to) T(*static_cast<const T*>(from));
                                            }
                                          },
-                                         [](void* object) noexcept { static_cast<T*>(object)->~T(); }};
+                                         [](void* object) noexcept { static_cast<T*>(object)->~T(); },
+                                         type_name<T>()};
 
 // What an allocation of n bytes takes from the heap: glibc keeps 8 bytes before it, and whole pairs of words.
 constexpr std::size_t allocated_bytes(std::size_t n) { return n == 0 ? 0 : n <= 24 ? 32 : (n + 8 + 15) / 16 * 16; }

@@ -91,7 +91,7 @@ void show(LogClient& log, const std::string& data_dir, const std::string& key, c
   Streams app("users", builder.build(), {{}, data_dir + "/state", data_dir}, real_env(), log);
   check(app.start());
   check(app.run_until_end_of_input());
-  const std::optional<User> user = store<std::string, User>(app, "users").get(key);
+  const std::optional<User> user = app.store<std::string, User>("users").get(key);
   std::printf("%-42s %s = %s\n", when, key.c_str(), user ? (user->name + " <" + user->email + ">").c_str() : "nobody");
   check(app.close());
 }
@@ -113,11 +113,20 @@ void tell_the_story(const std::string& data_dir) {
   show(*log, data_dir, "User:456", "the other one is still there");
 }
 
+constexpr const char* usage =
+    "usage: users --data-dir DIR\n"
+    "Event-sourced users: each line is a start of the topology over the events so far, and a query of its store.\n"
+    "Example: users --data-dir data\n";
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  if (argc == 2 && (std::string_view(argv[1]) == "--help" || std::string_view(argv[1]) == "-h")) {
+    std::printf("%s", usage);
+    return 0;
+  }
   if (argc != 3 || std::string_view(argv[1]) != "--data-dir") {
-    std::fprintf(stderr, "usage: users --data-dir DIR\n");
+    std::fprintf(stderr, "%s", usage);
     return 2;
   }
   try {

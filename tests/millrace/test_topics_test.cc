@@ -98,9 +98,9 @@ TEST_F(TestTopicsTest, a_store_that_is_not_there_names_the_nearest_and_one_of_an
   EXPECT_THAT(message<std::invalid_argument>([&] { driver.window_store<std::string, std::int64_t>("totals"); }),
               HasSubstr("use store()"));
   EXPECT_THAT(message<std::invalid_argument>([&] { driver.store<std::string, std::string>("totals"); }),
-              HasSubstr("values of another type"));
+              HasSubstr("has values of type long int, not std::string"));
   EXPECT_THAT(message<std::invalid_argument>([&] { driver.store<std::int64_t, std::int64_t>("totals"); }),
-              HasSubstr("keys of another type"));
+              HasSubstr("has keys of type std::string, not long int"));
 }
 
 TEST_F(TestTopicsTest, a_serde_that_refuses_a_value_says_which_topic) {

@@ -202,10 +202,15 @@ TEST_F(StreamsTest, answers_a_point_query_and_refuses_a_wrong_type) {
   auto streams = app();
   ASSERT_TRUE(streams->start());
   ASSERT_TRUE(streams->run_until_end_of_input());
-  EXPECT_EQ((store<std::string, std::int64_t>(*streams, "word-counts").get("a")), 2);
-  EXPECT_EQ((store<std::string, std::int64_t>(*streams, "word-counts").get("z")), std::nullopt);
-  EXPECT_THROW((store<std::string, std::string>(*streams, "word-counts")), ConfigError);
-  EXPECT_THROW((store<std::string, std::int64_t>(*streams, "no-such-store")), ConfigError);
+  EXPECT_EQ((streams->store<std::string, std::int64_t>("word-counts").get("a")), 2);
+  EXPECT_EQ((streams->store<std::string, std::int64_t>("word-counts").get("z")), std::nullopt);
+  try {
+    streams->store<std::string, std::string>("word-counts");
+    ADD_FAILURE() << "a store of another type";
+  } catch (const ConfigError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("store word-counts has values of type long int, not std::string"));
+  }
+  EXPECT_THROW((streams->store<std::string, std::int64_t>("no-such-store")), ConfigError);
   EXPECT_TRUE(streams->close());
 }
 
