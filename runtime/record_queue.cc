@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "millrace/base/log.h"
 #include "millrace/runtime/task_id.h"
 
 namespace millrace {
@@ -52,11 +53,19 @@ bool RecordQueue::advance() {
   }
 }
 
+void RecordQueue::drop(const RecordView& record, const std::string& why) {
+  if (counters_.drop()) log_warn("record dropped", {{"where", where(record)}, {"why", why}});
+}
+
+std::string RecordQueue::where(const RecordView& record) const {
+  return "topic " + partition_.topic + ", partition " + std::to_string(partition_.partition) + ", offset " +
+         std::to_string(record.offset);
+}
+
 void RecordQueue::refuse(const RecordView& record, const std::string& why) {
+  if (on_error_ == OnError::skip) return drop(record, why);
   ++counters_.dropped;
-  if (on_error_ == OnError::skip) return;
-  throw StreamsError("topic " + partition_.topic + ", partition " + std::to_string(partition_.partition) + ", offset " +
-                     std::to_string(record.offset) + ": " + why +
+  throw StreamsError(where(record) + ": " + why +
                      ". Set deserialization.exception.handler to continue, to skip and count such records");
 }
 
@@ -98,13 +107,12 @@ bool RecordQueue::take(const RecordView& record) {
                                           *static_cast<Timestamp*>(to) = *static_cast<const Timestamp*>(r.value);
                                         }});
     } catch (const std::exception& e) {
-      throw StreamsError("topic " + partition_.topic + ", partition " + std::to_string(partition_.partition) +
-                         ", offset " + std::to_string(record.offset) + ": the timestamp extractor failed: " + e.what());
+      throw StreamsError(where(record) + ": the timestamp extractor failed: " + e.what());
     }
     head_.timestamp = extracted;
   }
   if (head_.timestamp.ms < 0) {
-    ++counters_.dropped;
+    drop(record, "negative timestamp");
     return false;
   }
   return true;

@@ -22,6 +22,8 @@ enum class OnError { fail, skip };  // Kafka's LogAndFail and LogAndContinue
 struct TaskCounters {
   std::int64_t processed = 0;  // process-total
   std::int64_t dropped = 0;    // dropped-records-total
+  // Counts a dropped record; whether the log is to be told: of the first five, then of one in 10,000.
+  bool drop() { return ++dropped <= 5 || dropped % 10'000 == 0; }
   // How far records were behind stream time, in all, and at most since somebody took it.
   std::int64_t lateness_ms = 0, largest_lateness_ms = 0;
 };
@@ -71,6 +73,8 @@ class RecordQueue {
   bool advance();
   bool take(const RecordView& record);
   void refuse(const RecordView& record, const std::string& why);
+  void drop(const RecordView& record, const std::string& why);
+  std::string where(const RecordView& record) const;
   Result<const void*> object(AnyValue& into, const AnySerde& serde, BytesView bytes, bool is_key, bool nullable);
 
   const TopologyNode& source_;

@@ -5,6 +5,7 @@
 #include "millrace/base/log.h"
 #include "millrace/runtime/offset_metadata.h"
 #include "millrace/runtime/sink.h"
+#include "millrace/statestore/store_error.h"
 
 namespace millrace {
 
@@ -152,6 +153,9 @@ bool Task::process_one() {
   } catch (const StreamsError& e) {
     if (e.code()) throw;  // the log's, whatever the record
     throw StreamsError("task " + id_.text() + ", " + where(context) + ": " + e.what());
+  } catch (
+      const StoreError& e) {  // of the disk or a serde: no handler may skip it, the store would be wrong in silence
+    throw StreamsError("task " + id_.text() + ", " + where(context) + ": " + e.what());
   } catch (const std::exception& e) {
     if (settings_.on_processing_error == OnError::fail)
       throw StreamsError("task " + id_.text() + ", " + where(context) + ": a processor failed: " + e.what() +
@@ -225,7 +229,7 @@ WindowStore* Task::window_store(std::string_view name) {
 }
 
 void Task::record_dropped(const RecordRef& record, std::string_view why) {
-  if (++counters_.dropped > 5 && counters_.dropped % 10'000 != 0) return;
+  if (!counters_.drop()) return;
   log_warn("record dropped",
            {{"task", id_.text()}, {"where", record.context ? where(*record.context) : "?"}, {"why", std::string(why)}});
 }

@@ -177,6 +177,11 @@ Result<> TaskGroup::seek(TaskRunner& runner, const OffsetsToCommit& committed) {
                        std::to_string(log_offsets.log_start_offset) + ": the records in between (" +
                        std::to_string(at) + " to " + std::to_string(log_offsets.log_start_offset - 1) +
                        ") are gone and were never processed");
+    if (at > log_offsets.log_end_offset)
+      return Error(ErrorCode::offset_out_of_range,
+                   partition.text() + ": offset " + std::to_string(at) + " was committed, but the log ends at " +
+                       std::to_string(log_offsets.log_end_offset) +
+                       ": it has lost records, or is another one. Use another application id to start anew");
     auto metadata = decode_offset_metadata(found->second.metadata);
     if (!metadata) return std::move(metadata).error().in("the offset committed for " + partition.text());
     queue->seek(std::max(at, log_offsets.log_start_offset), metadata->partition_time);

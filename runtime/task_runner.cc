@@ -192,9 +192,10 @@ void TaskRunner::make_cut() {
   cut_.logged = output_->take_logged();
   cut_.touched = output_->take_touched();
   output_->forget_logged_bytes();
-  const std::int64_t processed = task_->counters().processed;
-  cut_.dirty = output_->take_dirty() || processed != processed_at_cut_;
-  processed_at_cut_ = processed;
+  // What was skipped moves the offsets, too: else a start would meet it again.
+  const std::int64_t taken = task_->counters().processed + task_->counters().dropped;
+  cut_.dirty = output_->take_dirty() || taken != taken_at_cut_;
+  taken_at_cut_ = taken;
   if (environment_.exactly_once) output_->hold();
   cut_requested_.store(false);
   environment_.on_cut(*this);

@@ -33,7 +33,9 @@ constexpr const char* positions_family = "millrace.positions";
 constexpr char position_version = 1;
 
 Error storage_error(const std::string& directory, const rocksdb::Status& status) {
-  return Error(ErrorCode::kafka_storage_error, "state store " + directory + ": " + status.ToString());
+  return Error(ErrorCode::kafka_storage_error,
+               "state store " + directory + ": " + status.ToString() +
+                   (status.IsCorruption() ? ". Delete the directory: its state comes back from the changelog" : ""));
 }
 rocksdb::Slice slice(BytesView bytes) { return {bytes.data(), bytes.size()}; }
 BytesView view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }

@@ -18,6 +18,7 @@ namespace millrace {
 namespace {
 
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 constexpr Topic<std::optional<std::string>, std::string> lines{"lines", {.partitions = 4}};
 constexpr Topic<std::string, std::int64_t> counts{"counts", {.partitions = 4}};
@@ -255,7 +256,18 @@ TEST_F(StreamsTest, a_record_that_does_not_deserialise_is_named_by_topic_partiti
   EXPECT_THAT(ran.error().message(), HasSubstr("topic lines, partition"));
   EXPECT_THAT(ran.error().message(), HasSubstr("offset 0"));
   EXPECT_THAT(ran.error().message(), HasSubstr("deserialization.exception.handler"));
-  EXPECT_TRUE(run({{"deserialization.exception.handler", "continue"}}, numbers));
+}
+
+TEST_F(StreamsTest, a_record_that_is_skipped_is_named_in_the_log_and_never_met_again) {
+  say("no eight bytes");
+  testing::internal::CaptureStderr();
+  auto ran = run({{"deserialization.exception.handler", "continue"}}, numbers);
+  const std::string told = testing::internal::GetCapturedStderr();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_THAT(told, HasSubstr("topic lines, partition"));
+  EXPECT_THAT(told, HasSubstr("offset 0\" why=\"the value does not deserialise"));
+  ran = run({}, numbers);
+  EXPECT_TRUE(ran) << "its offset was not committed: " << ran.error().text();
 }
 
 void without_nulls(StreamsBuilder& builder) {
@@ -296,6 +308,37 @@ TEST_F(StreamsTest, an_aggregate_that_outgrew_the_message_limit_is_named_with_st
   EXPECT_THAT(ran.error().message(), HasSubstr("max.message.bytes"));
 }
 
+TEST_F(StreamsTest, a_store_that_fails_is_no_record_to_skip) {
+  for (int i = 0; i < 5; ++i) say("x");
+  auto ran = run({{"processing.exception.handler", "continue"}}, growing);
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("store everything, key \"all\""));
+  EXPECT_THAT(ran.error().message(), Not(HasSubstr("processing.exception.handler")));
+}
+
+TEST_F(StreamsTest, reads_a_source_topic_that_was_made_anew_from_its_start) {
+  say("a b");
+  say("a");
+  ASSERT_TRUE(run());
+  ASSERT_TRUE(log_->admin().delete_topic("lines"));
+  ASSERT_TRUE(log_->admin().create_topic({"lines", 4, {}}));
+  say("a");
+  auto ran = run();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(last_counts(), (Counts{{"a", 3}, {"b", 1}}));
+}
+
+TEST_F(StreamsTest, a_committed_offset_behind_the_end_of_the_log_says_that_records_are_lost) {
+  ConsumerConfig config;
+  config.group_id = "wc";
+  auto consumer = log_->make_consumer(config);
+  ASSERT_TRUE(consumer);
+  ASSERT_TRUE((*consumer)->commit({{{"lines", 0}, {.offset = 5}}}));
+  auto ran = run();
+  ASSERT_FALSE(ran);
+  EXPECT_THAT(ran.error().message(), HasSubstr("lines-0: offset 5 was committed, but the log ends at 0"));
+}
+
 void growing_with_room(StreamsBuilder& builder) {
   builder.stream(lines)
       .group_by([](const std::string&) { return std::string("all"); })
@@ -331,7 +374,7 @@ TEST_F(StreamsTest, a_record_over_the_limit_of_its_topic_is_named_with_what_made
   ASSERT_TRUE(log_->admin().create_topic({"counts", 4, {{"max.message.bytes", "500"}}}));
   say("a");
   say(std::string(600, 'b'));
-  auto ran = run();
+  auto ran = run({{"statestore.cache.max.bytes", "0"}});  // else it is made by a commit
   ASSERT_FALSE(ran);
   EXPECT_THAT(ran.error().message(), HasSubstr("topic wc-word-counts-repartition, partition "));
   EXPECT_THAT(ran.error().message(), HasSubstr("a record for counts-"));
