@@ -42,11 +42,20 @@ CsvSource::CsvSource(Env& env, LogClient& client, CsvSourceOptions options, CsvR
       options_(std::move(options)),
       function_(std::move(function)),
       name_("csv " + options_.file) {
+  if (options_.identity.empty()) options_.identity = options_.file;
   MR_ASSERT(options_.rows_per_transaction > 0, "a transaction of no rows would never end");
 }
 
 // As Connect's: [the source, what identifies the part of it].
-Bytes CsvSource::key() const { return Bytes(nlohmann::json::array({"csv", {{"file", options_.file}}}).dump()); }
+Bytes CsvSource::key_of(const std::string& identity) {
+  return Bytes(nlohmann::json::array({"csv", {{"file", identity}}}).dump());
+}
+
+Result<std::optional<Bytes>> CsvSource::committed_position() const {
+  auto found = committed_source_offset(client_, options_.application_id, key_of(options_.identity));
+  if (!found || *found || options_.identity == options_.file) return found;
+  return committed_source_offset(client_, options_.application_id, key_of(options_.file));
+}
 
 Result<> CsvSource::start() {
   reader_.reset();
@@ -54,12 +63,12 @@ Result<> CsvSource::start() {
   if (!producer_) {
     ProducerConfig config;
     config.client_id = options_.application_id + "-" + name_;
-    config.transactional_id = options_.application_id + "-source-" + options_.file;
+    config.transactional_id = options_.application_id + "-source-" + options_.identity;
     config.compression = options_.compression;
     MR_ASSIGN(producer_, client_.make_producer(config));
   }
   MR_TRY(producer_->init_transactions());  // before the position is read: it decides what an earlier instance left open
-  MR_ASSIGN(auto found, committed_source_offset(client_, options_.application_id, key()));
+  MR_ASSIGN(auto found, committed_position());
   committed_ = {};
   MR_ASSIGN(auto reader, CsvReader::open(env_.files(), options_.file, options_.csv));
   if (found) {
@@ -104,7 +113,7 @@ Result<std::uint64_t> CsvSource::send_rows() {
   ProducerRecord position;
   position.topic = source_offsets_topic(options_.application_id);
   position.partition = 0;
-  position.key = key();
+  position.key = key_of(options_.identity);
   position.value = encode_csv_position(reader_->position());
   MR_TRY(producer_->send(std::move(position), {}));
   MR_TRY(producer_->flush());

@@ -15,7 +15,10 @@ using CsvRowFunction = std::function<Result<std::optional<ProducerRecord>>(const
 
 struct CsvSourceOptions {
   std::string application_id;
-  std::string file;  // plain or zstd-compressed; the position is kept under this text
+  std::string file;  // plain or zstd-compressed
+  // Under which the position is kept: one for all ways to write the file's path. Empty: `file`. A position that was
+  // kept under `file` is found, too.
+  std::string identity = {};
   CsvOptions csv = {};
   std::uint64_t rows_per_transaction = 10'000;
   Compression compression = Compression::none;
@@ -38,7 +41,9 @@ class CsvSource : public Source {
   // Sends up to rows_per_transaction rows and the position; the count of rows read.
   Result<std::uint64_t> send_rows();
   Result<> send_row(const CsvRow& row);
-  Bytes key() const;
+  static Bytes key_of(const std::string& identity);
+  // The position committed last; none if there is none.
+  Result<std::optional<Bytes>> committed_position() const;
 
   Env& env_;
   LogClient& client_;

@@ -83,6 +83,8 @@ Result<bool> ingest(const Sources& sources, const std::string& application_id, i
     CsvSourceOptions options;
     options.application_id = application_id;
     options.file = csv.file;
+    std::error_code unknown;  // where the program stands; then the file is known as it was given
+    options.identity = std::filesystem::absolute(csv.file, unknown).lexically_normal();
     options.csv = csv.options;
     CsvSource source(real_env(), log, options, csv.row);
     MR_TRY(source.start());

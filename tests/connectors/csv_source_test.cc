@@ -15,13 +15,14 @@ using ::testing::HasSubstr;
 class CsvSourceTest : public ::testing::Test {
  protected:
   CsvSourceTest() { EXPECT_TRUE(log_.create_topic({.name = "rows"})); }
-  void write(const std::string& text) {
-    auto file = env_.files().open("/a.csv", OpenMode::replace);
+  void write(const std::string& text, const std::string& path = "/a.csv") {
+    auto file = env_.files().open(path, OpenMode::replace);
     ASSERT_TRUE((*file)->append(text, "test"));
   }
-  std::unique_ptr<CsvSource> make() {
+  std::unique_ptr<CsvSource> make(const std::string& file = "/a.csv", const std::string& identity = "") {
     return std::make_unique<CsvSource>(
-        env_, log_, CsvSourceOptions{.application_id = "app", .file = "/a.csv", .rows_per_transaction = 2},
+        env_, log_,
+        CsvSourceOptions{.application_id = "app", .file = file, .identity = identity, .rows_per_transaction = 2},
         [](const CsvRow& row) -> Result<std::optional<ProducerRecord>> {
           auto n = row.integer("n");
           if (!n) return std::optional<ProducerRecord>();
@@ -74,6 +75,18 @@ TEST_F(CsvSourceTest, a_restart_neither_loses_nor_repeats_a_row) {
   EXPECT_EQ(run(*make()), "");
   EXPECT_EQ(run(*make()), "") << "and a third run finds nothing to do";
   EXPECT_THAT(rows(), ElementsAre("1", "2", "3", "4", "5"));
+}
+
+TEST_F(CsvSourceTest, a_file_is_one_file_however_its_path_is_written) {
+  for (const char* path : {"/a.csv", "/./a.csv"})
+    write("n\n1\n2\n", path);  // the simulated disk takes paths as they are
+  EXPECT_EQ(run(*make("/./a.csv")), "");
+  EXPECT_EQ(run(*make("/./a.csv", "/a.csv")), "") << "goes on from where it stood under the path as given";
+  EXPECT_THAT(rows(), ElementsAre("1", "2"));
+  for (const char* path : {"/a.csv", "/./a.csv"}) write("n\n1\n2\n3\n", path);
+  EXPECT_EQ(run(*make("/./a.csv", "/a.csv")), "");
+  EXPECT_EQ(run(*make("/a.csv", "/a.csv")), "");
+  EXPECT_THAT(rows(), ElementsAre("1", "2", "3"));
 }
 
 TEST_F(CsvSourceTest, after_a_commit_of_unknown_outcome_start_finds_out) {
