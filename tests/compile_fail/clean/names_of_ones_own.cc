@@ -15,8 +15,8 @@ using namespace std::chrono_literals;
 struct Order {
   std::string id, customer, currency;
   double amount = 0;
-  static constexpr auto json = fields("id", &Order::id, "customer", &Order::customer, "currency", &Order::currency,
-                                      "amount", &Order::amount);
+  static constexpr auto json =
+      fields("id", &Order::id, "customer", &Order::customer, "currency", &Order::currency, "amount", &Order::amount);
 };
 struct Customer {
   std::string name;
@@ -36,22 +36,20 @@ void topology(StreamsBuilder& builder) {
   auto orders = builder.stream(order_topic);
   auto customers = builder.table(customer_topic);
   auto rates = builder.global_table(rate_topic);
-  auto of_customer =
-      orders
-          .join(
-              rates, [](const Order& o) { return o.currency; },
-              [](Order o, double rate) {
-                o.amount *= rate;
-                return o;
-              })
-          .select_key([](const Order& o) { return o.customer; });
+  auto of_customer = orders
+                         .join(
+                             rates, [](const Order& o) { return o.currency; },
+                             [](Order o, double rate) {
+                               o.amount *= rate;
+                               return o;
+                             })
+                         .select_key([](const Order& o) { return o.customer; });
   of_customer
-      .left_join(
-          customers,
-          [](const Order& o, const Customer* c) {
-            return Invoice{.text = (c ? c->name : "unknown customer") + ": " + o.id};
-          },
-          {.name = "invoice"})
+      .left_join(customers,
+                 [](const Order& o, const Customer* c) {
+                   return Invoice{.text = (c ? c->name : "unknown customer") + ": " + o.id};
+                 },
+                 {.name = "invoice"})
       .to(invoices);
   of_customer.group_by_key()
       .windowed_by(TimeWindows{.size = 1h, .grace = 10min})
