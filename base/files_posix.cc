@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -176,6 +177,14 @@ std::string holder_of(int lock_fd) {
 
 class PosixFiles : public FileSystem {
  public:
+  // A log keeps a file open for each partition; the limit that a shell sets (1024) is for programs that select().
+  PosixFiles() {
+    rlimit limit{};
+    if (::getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+      limit.rlim_cur = limit.rlim_max;
+      ::setrlimit(RLIMIT_NOFILE, &limit);  // if it may not, files that cannot be opened say so
+    }
+  }
   Result<std::unique_ptr<File>> open(const std::string& path, OpenMode mode) override {
     int flags = O_RDONLY;
     if (mode == OpenMode::append) flags = O_RDWR | O_CREAT;

@@ -76,8 +76,11 @@ Result<> Logs::remove_strays(const Topics& topics) {
     }
     strays.push_back(path);
   }
+  if (!strays.empty())
+    directory_.report(strays[0] + (strays.size() == 1 ? " belongs to no topic and is removed"
+                                                      : " and " + std::to_string(strays.size() - 1) +
+                                                            " more folders belong to no topic and are removed"));
   for (const auto& path : strays) {
-    directory_.report(path + " belongs to no topic and is removed");
     MR_TRY(files.remove_all(path, "logs.stray.remove"));
   }
   if (!strays.empty()) MR_TRY(files.sync_directory(directory_.path(), "logs.stray.directory"));

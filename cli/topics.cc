@@ -81,7 +81,7 @@ void add_topics(CLI::App& app, Session& session) {
   sub->add_option("topic", arguments->name, "Its name")->required();
   sub->add_option("--partitions", arguments->partitions, "How many partitions")
       ->capture_default_str()
-      ->check(CLI::PositiveNumber);
+      ->check(CLI::Range(1, 100'000));
   sub->add_option("--config", arguments->configs, "Kafka's topic configuration, as key=value; may be repeated")
       ->check(is_pair);
   sub->add_flag("--if-not-exists", arguments->if_not_exists, "No error if it exists");

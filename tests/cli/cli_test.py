@@ -3,6 +3,7 @@
 import base64
 import json
 import pathlib
+import resource
 import subprocess
 import sys
 import tempfile
@@ -41,6 +42,13 @@ class Cli(unittest.TestCase):
         self.run_it('topics', 'delete', 'a')
         self.assertEqual(self.run_it('topics', 'list'), '')
         self.assertIn('UNKNOWN_TOPIC_OR_PARTITION', self.run_it('topics', 'describe', 'a', code=1))
+
+    def test_partitions_are_not_bound_by_the_shells_limit_on_open_files(self):
+        def few_files():
+            resource.setrlimit(resource.RLIMIT_NOFILE, (64, resource.getrlimit(resource.RLIMIT_NOFILE)[1]))
+        subprocess.run([PROGRAM, '--data-dir', self.data, 'topics', 'create', 'wide', '--partitions', '100'], check=True,
+                       preexec_fn=few_files)
+        self.assertIn('not in range 1 to 100000', self.run_it('topics', 'create', 'none', '--partitions', '0', code=2))
 
     def test_a_wrong_configuration_names_the_nearest_key(self):
         self.assertIn('retention.ms', self.run_it('topics', 'create', 'a', '--config', 'retension.ms=1', code=1))
