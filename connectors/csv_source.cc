@@ -47,14 +47,21 @@ CsvSource::CsvSource(Env& env, LogClient& client, CsvSourceOptions options, CsvR
 }
 
 // As Connect's: [the source, what identifies the part of it].
-Bytes CsvSource::key_of(const std::string& identity) {
-  return Bytes(nlohmann::json::array({"csv", {{"file", identity}}}).dump());
+Bytes CsvSource::key_of(const std::string& identity, const std::string& topic) {
+  nlohmann::json part = {{"file", identity}};
+  if (!topic.empty()) part["topic"] = topic;
+  return Bytes(nlohmann::json::array({"csv", part}).dump());
 }
 
 Result<std::optional<Bytes>> CsvSource::committed_position() const {
-  auto found = committed_source_offset(client_, options_.application_id, key_of(options_.identity));
-  if (!found || *found || options_.identity == options_.file) return found;
-  return committed_source_offset(client_, options_.application_id, key_of(options_.file));
+  std::vector<Bytes> keys{key_of(options_.identity, options_.topic)};
+  if (options_.finds_older)
+    for (const std::string& file : {options_.identity, options_.file}) keys.push_back(key_of(file, ""));
+  for (const Bytes& key : keys) {
+    MR_ASSIGN(std::optional<Bytes> found, committed_source_offset(client_, options_.application_id, key));
+    if (found) return found;
+  }
+  return std::optional<Bytes>();
 }
 
 Result<> CsvSource::start() {
@@ -63,7 +70,8 @@ Result<> CsvSource::start() {
   if (!producer_) {
     ProducerConfig config;
     config.client_id = options_.application_id + "-" + name_;
-    config.transactional_id = options_.application_id + "-source-" + options_.identity;
+    config.transactional_id = options_.application_id + "-source-" + options_.identity +
+                              (options_.topic.empty() ? "" : " into " + options_.topic);
     config.compression = options_.compression;
     MR_ASSIGN(producer_, client_.make_producer(config));
   }
@@ -113,7 +121,7 @@ Result<std::uint64_t> CsvSource::send_rows() {
   ProducerRecord position;
   position.topic = source_offsets_topic(options_.application_id);
   position.partition = 0;
-  position.key = key_of(options_.identity);
+  position.key = key_of(options_.identity, options_.topic);
   position.value = encode_csv_position(reader_->position());
   MR_TRY(producer_->send(std::move(position), {}));
   MR_TRY(producer_->flush());

@@ -19,6 +19,10 @@ struct CsvSourceOptions {
   // Under which the position is kept: one for all ways to write the file's path. Empty: `file`. A position that was
   // kept under `file` is found, too.
   std::string identity = {};
+  // Where the rows go, if that is part of whose position it is: one file may be read into several topics. A position
+  // without a topic, as older versions kept them, is found if `finds_older` says so.
+  std::string topic = {};
+  bool finds_older = true;
   CsvOptions csv = {};
   std::uint64_t rows_per_transaction = 10'000;
   Compression compression = Compression::none;
@@ -41,7 +45,7 @@ class CsvSource : public Source {
   // Sends up to rows_per_transaction rows and the position; the count of rows read.
   Result<std::uint64_t> send_rows();
   Result<> send_row(const CsvRow& row);
-  static Bytes key_of(const std::string& identity);
+  static Bytes key_of(const std::string& identity, const std::string& topic);
   // The position committed last; none if there is none.
   Result<std::optional<Bytes>> committed_position() const;
 

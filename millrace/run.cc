@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -75,6 +76,10 @@ class Progress {
 
 Result<bool> ingest(const Sources& sources, const std::string& application_id, int default_partitions, LogClient& log,
                     Progress& progress) {
+  const auto path_of = [](const Sources::Csv& csv) -> std::string {
+    std::error_code unknown;  // where the program stands; then the file is known as it was given
+    return std::filesystem::absolute(csv.file, unknown).lexically_normal();
+  };
   for (const Sources::Csv& csv : sources.files()) {
     NewTopic topic = csv.topic;
     if (topic.partitions == 0) topic.partitions = default_partitions;
@@ -83,8 +88,9 @@ Result<bool> ingest(const Sources& sources, const std::string& application_id, i
     CsvSourceOptions options;
     options.application_id = application_id;
     options.file = csv.file;
-    std::error_code unknown;  // where the program stands; then the file is known as it was given
-    options.identity = std::filesystem::absolute(csv.file, unknown).lexically_normal();
+    options.identity = path_of(csv);
+    options.topic = topic.name;
+    options.finds_older = std::ranges::count(sources.files(), options.identity, path_of) == 1;
     options.csv = csv.options;
     CsvSource source(real_env(), log, options, csv.row);
     MR_TRY(source.start());

@@ -19,18 +19,23 @@ class CsvSourceTest : public ::testing::Test {
     auto file = env_.files().open(path, OpenMode::replace);
     ASSERT_TRUE((*file)->append(text, "test"));
   }
-  std::unique_ptr<CsvSource> make(const std::string& file = "/a.csv", const std::string& identity = "") {
-    return std::make_unique<CsvSource>(
-        env_, log_,
-        CsvSourceOptions{.application_id = "app", .file = file, .identity = identity, .rows_per_transaction = 2},
-        [](const CsvRow& row) -> Result<std::optional<ProducerRecord>> {
-          auto n = row.integer("n");
-          if (!n) return std::optional<ProducerRecord>();
-          ProducerRecord record;
-          record.topic = "rows";
-          record.value = Bytes(std::to_string(*n));
-          return std::optional(std::move(record));
-        });
+  std::unique_ptr<CsvSource> make(const std::string& file = "/a.csv", const std::string& identity = "",
+                                  const std::string& topic = "", bool finds_older = true) {
+    return std::make_unique<CsvSource>(env_, log_,
+                                       CsvSourceOptions{.application_id = "app",
+                                                        .file = file,
+                                                        .identity = identity,
+                                                        .topic = topic,
+                                                        .finds_older = finds_older,
+                                                        .rows_per_transaction = 2},
+                                       [](const CsvRow& row) -> Result<std::optional<ProducerRecord>> {
+                                         auto n = row.integer("n");
+                                         if (!n) return std::optional<ProducerRecord>();
+                                         ProducerRecord record;
+                                         record.topic = "rows";
+                                         record.value = Bytes(std::to_string(*n));
+                                         return std::optional(std::move(record));
+                                       });
   }
   // Starts and reads to the end; the error, if any.
   std::string run(CsvSource& source) {
@@ -87,6 +92,23 @@ TEST_F(CsvSourceTest, a_file_is_one_file_however_its_path_is_written) {
   EXPECT_EQ(run(*make("/./a.csv", "/a.csv")), "");
   EXPECT_EQ(run(*make("/a.csv", "/a.csv")), "");
   EXPECT_THAT(rows(), ElementsAre("1", "2", "3"));
+}
+
+TEST_F(CsvSourceTest, a_file_may_be_read_into_several_topics) {
+  write("n\n1\n2\n");
+  for (const char* topic : {"rows", "others", "rows"}) {
+    auto source = make("/a.csv", "", topic, false);
+    EXPECT_EQ(run(*source), "");
+    EXPECT_EQ(source->rows(), 2u) << topic;
+  }
+  EXPECT_THAT(rows(), ElementsAre("1", "2", "1", "2")) << "once for each topic, and no more";
+}
+
+TEST_F(CsvSourceTest, a_position_that_was_kept_without_a_topic_is_found) {
+  write("n\n1\n2\n");
+  EXPECT_EQ(run(*make()), "");
+  EXPECT_EQ(run(*make("/a.csv", "", "rows")), "");
+  EXPECT_THAT(rows(), ElementsAre("1", "2"));
 }
 
 TEST_F(CsvSourceTest, after_a_commit_of_unknown_outcome_start_finds_out) {
