@@ -176,7 +176,7 @@ Result<bool> Committer::commit_and_wait(std::optional<Duration> timeout) {
                  "the commit is not done" + (timeout ? " after " + std::to_string(timeout->count()) + " ms" : "") +
                      ": a task is still in a record, or the disk is slow");
   if (failure_) return *failure_;
-  return last_committed_;
+  return succeeded_ > before && last_committed_;  // else it was stopped before
 }
 
 bool Committer::pause() {

@@ -304,6 +304,20 @@ TEST_F(CommitterTest, stop_waits_for_the_commit_under_way_and_none_follows) {
 
 // ---------------------------------------------------------------- commit_and_wait
 
+TEST_F(CommitterTest, who_waits_after_the_stop_is_told_that_nothing_was_committed_whatever_was_before) {
+  make(copy);
+  Committer& committer = commit_with();
+  put("a", "1");
+  settle();
+  committer.commit_soon();
+  settle();
+  ASSERT_EQ(committer.commits(), 1);
+  committer.stop();
+  auto none = committer.commit_and_wait();
+  ASSERT_TRUE(none);
+  EXPECT_FALSE(*none);
+}
+
 TEST_F(CommitterTest, who_waits_is_told_whether_there_was_anything_to_commit) {
   make(copy);
   Committer& committer = commit_with();
