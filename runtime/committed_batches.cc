@@ -47,9 +47,7 @@ Result<bool> CommittedBatches::next(Offset& passed) {
       waiting_.erase(waiting_.begin());
       bytes_ = std::move(fetched.bytes);
       at_ = 0;
-      aborted_.clear();
-      for (const auto& a : fetched.aborted)
-        if (!aborting_.contains(a.producer_id) || a.first_offset >= passed) aborted_.push_back(a);
+      aborted_ = std::move(fetched.aborted);
       std::sort(aborted_.begin(), aborted_.end(),
                 [](const auto& a, const auto& b) { return a.first_offset < b.first_offset; });
     }
@@ -65,8 +63,10 @@ Result<bool> CommittedBatches::next(Offset& passed) {
                    "the batch at offset " + std::to_string(batch.base_offset()) + " does not match its CRC");
     at_ += size;
     records_passed_ += batch.count();
+    // Of what comes twice, too, the markers count: the fetch names their transactions again.
+    const bool left_out = is_left_out(batch);
     if (batch.last_offset() < passed) continue;
-    if (is_left_out(batch)) {
+    if (left_out) {
       passed = batch.last_offset() + 1;
       continue;
     }

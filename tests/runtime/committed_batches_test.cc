@@ -98,6 +98,24 @@ TEST_F(CommittedBatchesTest, an_abort_whose_marker_was_seen_does_not_begin_again
   EXPECT_EQ(drain(), "2..2");
 }
 
+TEST_F(CommittedBatchesTest, a_marker_that_comes_twice_ends_its_transaction_twice) {
+  const Bytes end = marker(1, ControlType::abort, 5);
+  batches_.add(fetched({batch(0, 1, 5), end}, {Aborted{5, 0}}));
+  EXPECT_EQ(drain(), "");
+  batches_.add(fetched({end, batch(2, 1, 5)}, {Aborted{5, 0}}));
+  EXPECT_EQ(drain(), "2..2");
+}
+
+TEST_F(CommittedBatchesTest, batches_that_come_twice_do_not_end_the_abort_that_follows_them) {
+  const std::vector<Bytes> first{batch(0, 1, 5), marker(1, ControlType::abort, 5), batch(2, 1, 5)};
+  batches_.add(fetched(first, {Aborted{5, 0}, Aborted{5, 2}}));
+  EXPECT_EQ(drain(), "");
+  std::vector<Bytes> again = first;
+  again.push_back(batch(3, 1, 5));
+  batches_.add(fetched(again, {Aborted{5, 0}, Aborted{5, 2}}));
+  EXPECT_EQ(drain(), "");
+}
+
 TEST_F(CommittedBatchesTest, offsets_that_compaction_took_away_are_passed_and_the_batches_around_them_count) {
   batches_.add(fetched({batch(0, 1, -1, 9), batch(20, 1), batch(30, 2, -1, 4)}));
   EXPECT_EQ(drain(), "0..9 20..20 30..34");
