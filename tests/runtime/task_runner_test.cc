@@ -161,11 +161,15 @@ TEST_F(TaskRunnerTest, an_older_record_that_arrives_while_the_others_are_held_up
   TaskRunner& runner = merging();
   put("a10", "in", 10);
   run(runner);
+  env_.advance(3ms);
   put("b5", "second", 5);
   runner.input_arrived(1);
   workers_.run_all();
-  EXPECT_EQ(output(), "k=b5") << "and now the second is empty again";
-  env_.advance(5ms);
+  EXPECT_EQ(output(), "k=b5");
+  env_.advance(3ms);
+  run(runner);
+  EXPECT_EQ(output(), "k=b5") << "the second is empty again, and has its time again";
+  env_.advance(2ms);
   run(runner);
   EXPECT_EQ(output(), "k=b5 k=a10");
 }
@@ -395,6 +399,14 @@ TEST_F(TaskRunnerTest, an_empty_input_is_processed_to_its_end_once_it_was_looked
   EXPECT_FALSE(runner.has_processed_to(0, 0));
   workers_.run_all();
   EXPECT_TRUE(runner.has_processed_to(0, 0));
+}
+
+TEST_F(TaskRunnerTest, an_end_that_compaction_has_emptied_is_processed_once_it_was_looked_at) {
+  TaskRunner& runner = make(copy);
+  put("1");
+  log_.at({"in", 0}).end = 9;
+  run(runner);
+  EXPECT_TRUE(runner.has_processed_to(0, 9));
 }
 
 TEST_F(TaskRunnerTest, markers_at_the_end_are_processed_and_undecided_records_are_not) {
