@@ -2,18 +2,22 @@
 
 #include <mutex>
 
+#include "millrace/base/log.h"
+
 namespace millrace {
 
 namespace {
 constexpr std::size_t fetch_bytes_max = 512 << 10;
+constexpr const char* task_id = "-1_-1";  // Kafka's
 }  // namespace
 
 GlobalTask::GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& scheduler, std::shared_mutex& lock,
-                       std::function<void(std::string)> on_failure)
+                       StreamsMetrics& metrics, std::function<void(std::string)> on_failure)
     : topology_(topology),
       consumer_(consumer),
       scheduler_(scheduler),
       lock_(lock),
+      metrics_(metrics),
       on_failure_(std::move(on_failure)) {}
 
 GlobalTask::~GlobalTask() {
@@ -42,7 +46,19 @@ Result<> GlobalTask::load(Admin& admin) {
       }
     }
   }
+  if (!stores_.empty())
+    dropped_ = metrics_.documented().meter("stream-task-metrics", "dropped-records", metrics_.global_tags(task_id));
+  is_loaded_ = true;
   return {};
+}
+
+void GlobalTask::drop(const Input& input, Offset offset) {
+  if (!is_loaded_) return;
+  dropped_.add(1, metrics_.clock().monotonic_ns());
+  if (dropped_.total() > 5 && dropped_.total() % 10'000 != 0) return;
+  log_warn("record dropped", {{"task", task_id},
+                              {"where", input.partition.text() + ", offset " + std::to_string(offset)},
+                              {"why", "null key"}});
 }
 
 // Fetches and applies one piece; false when there was nothing.
@@ -59,7 +75,11 @@ Result<bool> GlobalTask::apply_next(Input& input) {
     RecordReader reader(input.batches.batch(), scratch);
     RecordView record;
     while (reader.next(record)) {
-      if (record.offset < input.passed || !record.has_key()) continue;
+      if (record.offset < input.passed) continue;
+      if (!record.has_key()) {
+        drop(input, record.offset);
+        continue;
+      }
       auto applied = input.store->apply(record.key, record.value, record.timestamp, input.partition.topic);
       if (!applied)
         return std::move(applied).error().in(input.partition.text() + ", offset " + std::to_string(record.offset));

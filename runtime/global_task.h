@@ -1,5 +1,8 @@
 // GlobalTask: fills the stores of global tables: to the end of their topics before any task runs, then as records
 // arrive.
+//
+// Records without a key are left out. As in Kafka Streams (GlobalStateManagerImpl.restoreState, KTableSource) those
+// that arrive are counted in dropped-records-total, as of Kafka's global task, and those that the load meets are not.
 #pragma once
 #include <functional>
 #include <map>
@@ -11,6 +14,7 @@
 #include "millrace/connectors/log_client.h"
 #include "millrace/runtime/committed_batches.h"
 #include "millrace/runtime/scheduler.h"
+#include "millrace/runtime/streams_metrics.h"
 #include "millrace/runtime/task.h"
 #include "millrace/statestore/global_key_value_store.h"
 
@@ -20,7 +24,7 @@ class GlobalTask final : public Runnable {
  public:
   // Batches are applied under `lock`, which tasks hold shared for a slice. All arguments outlive the task.
   GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& scheduler, std::shared_mutex& lock,
-             std::function<void(std::string)> on_failure);
+             StreamsMetrics& metrics, std::function<void(std::string)> on_failure);
   // Lets the inputs go.
   ~GlobalTask() override;
   // Makes the stores and loads them. Errors: a missing topic, a value that does not deserialise (topic, partition,
@@ -42,14 +46,18 @@ class GlobalTask final : public Runnable {
     std::atomic<bool> arrived{true};
   };
   Result<bool> apply_next(Input& input);
+  void drop(const Input& input, Offset offset);
   const Topology& topology_;
   Consumer& consumer_;
   Scheduler& scheduler_;
   std::shared_mutex& lock_;
+  StreamsMetrics& metrics_;
   std::function<void(std::string)> on_failure_;
   std::vector<std::unique_ptr<GlobalKeyValueStore>> owned_;
   GlobalStores stores_;
   std::vector<std::unique_ptr<Input>> inputs_;
+  bool is_loaded_ = false;
+  Meter dropped_;
 };
 
 }  // namespace millrace

@@ -31,6 +31,10 @@ class StreamsMetrics {
   Tags client_tags() const { return {{"client-id", application_id_}}; }
   Tags thread_tags() const { return {{"thread-id", application_id_ + "-StreamThread-1"}}; }
   Tags task_tags(const std::string& task) const;
+  // Of the task that fills global tables.
+  Tags global_tags(const std::string& task) const {
+    return {{"thread-id", application_id_ + "-GlobalStreamThread"}, {"task-id", task}};
+  }
   std::vector<MetricValue> read() const { return documented_.read(); }
 
   // The application's state is asked when metrics are read: as Kafka's number, and its name.

@@ -1,0 +1,179 @@
+// What a global table holds: its topic to the end before anything runs, then as records arrive.
+#include "millrace/runtime/global_task.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "millrace/base/sim/sim_env.h"
+#include "millrace/dsl/streams_builder.h"
+#include "tests/runtime/scripted_log.h"
+#include "tests/runtime/step_executor.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+class GlobalTaskTest : public ::testing::Test {
+ protected:
+  GlobalTaskTest() {
+    StreamsBuilder builder;
+    builder.global_table(Topic<std::string, std::int64_t>{"rates"}, {.as = "rates"});
+    topology_ = builder.build();
+    log_.create("rates", 2);
+  }
+  GlobalTask& make() {
+    task_ = std::make_unique<GlobalTask>(topology_, log_, scheduler_, lock_, metrics_,
+                                         [this](const std::string& why) { failures_.push_back(why); });
+    return *task_;
+  }
+  static std::string number(std::int64_t n) {
+    std::string bytes;
+    append_big_endian(bytes, n);
+    return bytes;
+  }
+  void put(std::optional<std::string> key, std::optional<std::int64_t> value, PartitionId partition = 0) {
+    log_.put({"rates", partition}, {{std::move(key), value ? std::optional(number(*value)) : std::nullopt}});
+  }
+  // "key=value key=value" in the order of keys.
+  std::string rows() {
+    std::string out;
+    auto all = task_->stores().at("rates")->range(std::nullopt, std::nullopt, ScanOrder::ascending);
+    while (all->next())
+      out += (out.empty() ? "" : " ") + std::string(all->key()) + "=" +
+             std::to_string(*static_cast<const std::int64_t*>(all->value().value));
+    return out;
+  }
+  // Of all that are shown for the global task; none: it is not shown.
+  std::optional<double> dropped() {
+    for (const MetricValue& m : metrics_.read())
+      if (m.name.name == "dropped-records-total" && m.name.tags.at("task-id") == "-1_-1" &&
+          m.name.tags.at("thread-id") == "app-GlobalStreamThread")
+        return m.value;
+    return {};
+  }
+
+  sim::SimEnv env_{1};
+  ScriptedLog log_;
+  StepExecutor workers_;
+  Scheduler scheduler_{workers_};
+  std::shared_mutex lock_;
+  StreamsMetrics metrics_{"app", RecordingLevel::info, env_.clock()};
+  std::vector<std::string> failures_;
+  Topology topology_;
+  std::unique_ptr<GlobalTask> task_;
+};
+
+TEST_F(GlobalTaskTest, holds_the_last_value_of_every_key_of_all_partitions_once_it_is_loaded) {
+  log_.batches_per_fetch = 1;
+  put("a", 1);
+  put("b", 2, 1);
+  put("a", 3);
+  put("c", 4, 1);
+  put("b", std::nullopt, 1);
+  auto loaded = make().load(log_);
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ(rows(), "a=3 c=4");
+}
+
+TEST_F(GlobalTaskTest, loads_from_the_start_of_the_log_and_leaves_out_what_is_aborted_or_undecided) {
+  put("gone", 1);
+  log_.at({"rates", 0}).start = 1;
+  put("a", 1);
+  log_.put({"rates", 0}, {{"a", number(2)}}, {.producer_id = 9, .transactional = true});
+  log_.put_marker({"rates", 0}, ControlType::abort, 9);
+  log_.at({"rates", 0}).aborted = {{9, 2}};
+  put("a", 5);
+  log_.at({"rates", 0}).undecided = 4;
+  ASSERT_TRUE(make().load(log_));
+  EXPECT_EQ(rows(), "a=1");
+  EXPECT_EQ(log_.fetches.front().offset, 1);
+}
+
+TEST_F(GlobalTaskTest, a_topic_that_is_missing_is_an_error_of_the_load) {
+  ScriptedLog empty;
+  GlobalTask task(topology_, empty, scheduler_, lock_, metrics_, {});
+  auto loaded = task.load(empty);
+  ASSERT_FALSE(loaded);
+  EXPECT_EQ(loaded.error().code(), ErrorCode::unknown_topic_or_partition);
+  EXPECT_THAT(loaded.error().text(), HasSubstr("rates"));
+}
+
+TEST_F(GlobalTaskTest, a_value_that_does_not_deserialise_is_an_error_that_says_where) {
+  put("a", 1);
+  log_.put({"rates", 0}, {{"b", "three"}});
+  auto loaded = make().load(log_);
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().text(), AllOf(HasSubstr("rates-0"), HasSubstr("offset 1")));
+}
+
+TEST_F(GlobalTaskTest, follows_its_topic_from_where_the_load_ended) {
+  put("a", 1);
+  ASSERT_TRUE(make().load(log_));
+  put("b", 2);
+  EXPECT_EQ(workers_.run_all(), 0) << "it does not follow yet";
+  ASSERT_TRUE(task_->follow());
+  put("c", 3, 1);
+  workers_.run_all();
+  EXPECT_EQ(rows(), "a=1 b=2 c=3") << "what came between the two as well";
+  log_.fetches.clear();
+  put("c", 4, 1);
+  workers_.run_all();
+  EXPECT_EQ(rows(), "a=1 b=2 c=4");
+  for (const FetchRequest& f : log_.fetches) EXPECT_EQ(f.partition.partition, 1) << "only who was told of";
+}
+
+TEST_F(GlobalTaskTest, goes_on_until_all_that_arrived_is_applied) {
+  ASSERT_TRUE(make().load(log_));
+  ASSERT_TRUE(task_->follow());
+  log_.batches_per_fetch = 1;
+  for (int i = 1; i <= 5; ++i) put("a", i);
+  workers_.run_all();
+  EXPECT_EQ(rows(), "a=5");
+  EXPECT_TRUE(Scheduler::is_idle(*task_));
+}
+
+// As Kafka Streams does: GlobalStateManagerImpl.restoreState skips them, KTableSource counts them.
+TEST_F(GlobalTaskTest, records_without_a_key_are_left_out_and_counted_as_they_arrive_and_not_in_the_load) {
+  put(std::nullopt, 1);
+  put("a", 1);
+  ASSERT_TRUE(make().load(log_));
+  EXPECT_EQ(dropped(), 0);
+  ASSERT_TRUE(task_->follow());
+  put(std::nullopt, 2);
+  put("b", 2);
+  put(std::nullopt, 3, 1);
+  workers_.run_all();
+  EXPECT_EQ(rows(), "a=1 b=2");
+  EXPECT_EQ(dropped(), 2);
+}
+
+TEST_F(GlobalTaskTest, without_global_tables_it_counts_nothing) {
+  StreamsBuilder builder;
+  builder.stream(Topic<std::string, std::string>{"in"}).to(Topic<std::string, std::string>{"out"});
+  topology_ = builder.build();
+  ASSERT_TRUE(make().load(log_));
+  EXPECT_EQ(dropped(), std::nullopt);
+}
+
+TEST_F(GlobalTaskTest, a_failure_while_it_follows_is_told_with_its_place) {
+  ASSERT_TRUE(make().load(log_));
+  ASSERT_TRUE(task_->follow());
+  log_.put({"rates", 1}, {{"b", "three"}});
+  workers_.run_all();
+  ASSERT_EQ(failures_.size(), 1u);
+  EXPECT_THAT(failures_[0], AllOf(HasSubstr("global table"), HasSubstr("rates-1"), HasSubstr("offset 0")));
+}
+
+TEST_F(GlobalTaskTest, lets_its_topic_go_when_it_ends) {
+  ASSERT_TRUE(make().load(log_));
+  ASSERT_TRUE(task_->follow());
+  task_.reset();
+  put("a", 1);
+  EXPECT_EQ(workers_.waiting(), 0u);
+}
+
+}  // namespace
+}  // namespace millrace
