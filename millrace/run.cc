@@ -46,8 +46,6 @@ Result<ConfigValues> config_values(const RunOptions& options, const CommandLine&
   }
   for (const std::string& pair : line.config) {
     const auto equals = pair.find('=');
-    if (equals == std::string::npos)
-      return Error(ErrorCode::invalid_config, "--config " + pair + ": write it as key=value");
     values[pair.substr(0, equals)] = pair.substr(equals + 1);
   }
   return values;
@@ -153,7 +151,10 @@ int run(std::string_view name, const TopologyFunction& topology, int argc, char*
   app.add_option("--data-dir", line.data_dir, "where topics and state are kept; made if missing")
       ->capture_default_str();
   app.add_option("--config", line.config, "key=value, a key of Kafka Streams (docs/configuration.md); repeatable")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check([](const std::string& pair) {
+        return pair.find('=') == std::string::npos ? pair + ": write it as key=value" : std::string();
+      });
   app.add_option("--config-file", line.config_file, "a .properties file of such keys; --config goes over it");
   app.add_option("--metrics-file", line.metrics_file,
                  "write metrics there every second, as Prometheus' text (docs/metrics.md)");

@@ -89,6 +89,8 @@ TEST_F(RunTest, what_is_not_understood_is_wrong_usage) {
   EXPECT_THAT(err_, HasSubstr("--no-such-option"));
   EXPECT_EQ(run({"stray"}), 2);
   EXPECT_EQ(run({"--config"}), 2);
+  EXPECT_EQ(run({"--config", "no.equals.sign", "--describe"}), 2);
+  EXPECT_THAT(err_, AllOf(HasSubstr("no.equals.sign"), HasSubstr("key=value")));
   EXPECT_FALSE(std::filesystem::exists(data()));
 }
 
