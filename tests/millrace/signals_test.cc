@@ -2,7 +2,9 @@
 #include "millrace/signals.h"
 
 #include <gtest/gtest.h>
+#include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <cstdlib>
 #include <thread>
@@ -24,12 +26,17 @@ class SignalsTest : public ::testing::TestWithParam<int> {
   SignalsTest() { GTEST_FLAG_SET(death_test_style, "threadsafe"); }
 };
 
+// In the process that is to be signalled. One that hangs would outlive the test.
+void begin() {
+  ::alarm(60);
+  catch_stop_signals();
+}
 [[noreturn]] void end_well_if(bool all) { std::_Exit(all ? 0 : 1); }
 
 TEST_P(SignalsTest, the_first_is_noted_and_the_process_goes_on) {
   EXPECT_EXIT(
       {
-        catch_stop_signals();
+        begin();
         const bool before = stop_was_requested();
         std::raise(GetParam());
         end_well_if(!before && stop_was_requested());
@@ -40,7 +47,7 @@ TEST_P(SignalsTest, the_first_is_noted_and_the_process_goes_on) {
 TEST_P(SignalsTest, the_second_ends_the_process) {
   EXPECT_EXIT(
       {
-        catch_stop_signals();
+        begin();
         std::raise(GetParam());
         std::raise(GetParam());
         end_well_if(true);
@@ -51,7 +58,7 @@ TEST_P(SignalsTest, the_second_ends_the_process) {
 TEST_P(SignalsTest, who_watches_is_called_once_from_another_thread) {
   EXPECT_EXIT(
       {
-        catch_stop_signals();
+        begin();
         std::atomic<bool> called{false};
         std::atomic<int> calls{0};
         std::thread::id caller;
@@ -72,7 +79,7 @@ TEST_P(SignalsTest, who_watches_is_called_once_from_another_thread) {
 TEST_P(SignalsTest, who_watches_after_the_signal_is_called_too) {
   EXPECT_EXIT(
       {
-        catch_stop_signals();
+        begin();
         std::raise(GetParam());
         std::atomic<bool> called{false};
         SignalWatch watch([&] { called = true; });

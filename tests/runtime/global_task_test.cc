@@ -79,16 +79,16 @@ TEST_F(GlobalTaskTest, holds_the_last_value_of_every_key_of_all_partitions_once_
 }
 
 TEST_F(GlobalTaskTest, loads_from_the_start_of_the_log_and_leaves_out_what_is_aborted_or_undecided) {
-  put("gone", 1);
-  log_.at({"rates", 0}).start = 1;
+  log_.put({"rates", 0}, {{"gone", number(1)}, {"b", number(1)}});
+  log_.at({"rates", 0}).start = 1;  // within a batch
   put("a", 1);
   log_.put({"rates", 0}, {{"a", number(2)}}, {.producer_id = 9, .transactional = true});
   log_.put_marker({"rates", 0}, ControlType::abort, 9);
-  log_.at({"rates", 0}).aborted = {{9, 2}};
+  log_.at({"rates", 0}).aborted = {{9, 3}};
   put("a", 5);
-  log_.at({"rates", 0}).undecided = 4;
+  log_.at({"rates", 0}).undecided = 5;
   ASSERT_TRUE(make().load(log_));
-  EXPECT_EQ(rows(), "a=1");
+  EXPECT_EQ(rows(), "a=1 b=1");
   EXPECT_EQ(log_.fetches.front().offset, 1);
 }
 
