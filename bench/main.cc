@@ -10,7 +10,8 @@
 namespace {
 
 // In a process of its own, so that loading does not count towards memory.
-int in_child(int (*what)(const millrace::bench::StreamsWorkload&), const millrace::bench::StreamsWorkload& w) {
+template <class Workload>
+int in_child(int (*what)(const Workload&), const Workload& w) {
   const pid_t child = ::fork();
   if (child < 0) return 1;
   if (child == 0) {
@@ -43,6 +44,14 @@ int main(int argc, char** argv) {
   streams->add_option("--dir", w.dir)->required();
   streams->add_option("--flush", w.flush)->check(CLI::IsMember({"group", "os"}))->capture_default_str();
   streams->add_flag("--restore", w.restore, "then delete the state and measure how long it takes to come back");
+  millrace::bench::RestoreWorkload r;
+  auto* restore = app.add_subcommand("restore", "a table of so many keys comes back from its changelog");
+  restore->add_option("--keys", r.keys)->check(CLI::PositiveNumber)->capture_default_str();
+  restore->add_option("--value-bytes", r.value_bytes)->check(CLI::Range(1, 900'000))->capture_default_str();
+  restore->add_option("--partitions", r.partitions)->check(CLI::Range(1, 1000))->capture_default_str();
+  restore->add_option("--threads", r.threads)->check(CLI::Range(1, 1024))->capture_default_str();
+  restore->add_option("--flush", r.flush)->check(CLI::IsMember({"group", "os"}))->capture_default_str();
+  restore->add_option("--dir", r.dir)->required();
   millrace::bench::LogWorkload l;
   auto* log = app.add_subcommand("log", "append with group commit, then fetch");
   log->add_option("--records", l.records)->capture_default_str();
@@ -52,6 +61,10 @@ int main(int argc, char** argv) {
   log->add_option("--dir", l.dir)->required();
   CLI11_PARSE(app, argc, argv);
   if (log->parsed()) return millrace::bench::run_log(l);
+  if (restore->parsed()) {
+    if (const int code = in_child(millrace::bench::load_changelog, r)) return code;
+    return in_child(millrace::bench::run_restore, r);
+  }
   if (const int code = in_child(millrace::bench::load_input, w)) return code;
   return in_child(millrace::bench::run_streams, w);
 }

@@ -9,7 +9,12 @@ namespace millrace {
 
 namespace {
 constexpr std::size_t fetch_bytes_max = 1 << 20;
-constexpr std::size_t tail_bytes_max = 16 << 20;  // more than this goes to the checkpoint at once
+// Changelog that is not in the checkpoint, more of which goes there at once instead of into the store's memory: what a
+// crash leaves behind is replayed, what a lost directory leaves behind is not.
+constexpr std::size_t tail_bytes_max = 16 << 20, tail_bytes_max_from_start = 1 << 20;
+// So much is sorted at a time, with about so much for each of its records: the more, the fewer files to look into.
+constexpr std::size_t sorted_bytes_max = 128 << 20, sorting_bytes_per_record = 150;
+constexpr std::size_t ingested_rows_min = 10'000;
 constexpr std::int64_t default_delete_retention_ms = 86'400'000;
 constexpr std::int64_t hour_ms = 3'600'000;
 }  // namespace
@@ -47,6 +52,59 @@ Result<Offset> Restorer::start_of(const TopicPartition& changelog, const TopicDe
   return log.log_start_offset;
 }
 
+// What of one store's changelog was read and is not written yet.
+struct Restorer::Reading {
+  const Task::Store& store;
+  const TopicPartition changelog;
+  const TopicId topic;
+  TaskDatabase* const database;  // null: nothing is written
+  const std::size_t row_index;
+  Restored& result;
+  Offset passed;  // all below it is in the checkpoint or in `pieces`
+  std::vector<Tail::Piece> pieces = {};
+  std::size_t bytes = 0, records = 0;  // in them
+};
+
+Result<> Restorer::write(Reading& r) {
+  MR_ASSIGN(CheckpointRows rows, rows_of(*r.store.spec, r.pieces, r.result.observed));
+  r.pieces.clear();
+  r.bytes = r.records = 0;
+  rows.position = {r.topic, 0, r.passed, env_.clock().now()};
+  const bool many = rows.rows.size() >= ingested_rows_min;
+  const std::vector<TaskDatabase::Update> updates{{r.row_index, std::move(rows)}};
+  return many ? r.database->ingest(updates) : r.database->write(updates);
+}
+
+Result<> Restorer::read(Reading& r, Offset from, Offset end) {
+  CommittedBatches batches;
+  batches.reset(from);
+  std::int64_t reported = 0;
+  while (batches.end() < end) {
+    FetchRequest request{r.changelog, batches.end(), fetch_bytes_max};
+    request.isolation = isolation();
+    MR_ASSIGN(FetchedBatches fetched, consumer_.fetch(request));
+    if (fetched.bytes->empty())
+      return Error(ErrorCode::corrupt_message, r.changelog.text() + " gives no records from offset " +
+                                                   std::to_string(batches.end()) + " on, but ends at " +
+                                                   std::to_string(end));
+    batches.add(std::move(fetched));
+    for (;;) {
+      MR_ASSIGN(bool more, batches.next(r.passed));
+      if (!more) break;
+      const RecordBatchView& batch = batches.batch();
+      r.result.records += batch.count();
+      r.passed = batch.last_offset() + 1;
+      r.bytes += batch.bytes().size();
+      r.records += static_cast<std::size_t>(batch.count());
+      r.pieces.push_back({std::make_shared<Bytes>(batch.bytes()), 0, r.passed});
+    }
+    progress_(r.result.records - reported, std::max<Offset>(end - batches.end(), 0));
+    reported = r.result.records;
+    if (r.database && r.bytes + r.records * sorting_bytes_per_record > sorted_bytes_max) MR_TRY(write(r));
+  }
+  return {};
+}
+
 Result<> Restorer::apply(const Task::Store& store, const std::vector<Tail::Piece>& pieces) {
   Bytes scratch;
   for (const Tail::Piece& piece : pieces) {
@@ -72,48 +130,15 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
   if (store.spec->in_memory) database = nullptr;
   if (!database) result.reason = RestoreReason::in_memory;
   MR_ASSIGN(TopicDescription topic, admin_.describe_topic(changelog.topic));
-  MR_ASSIGN(Offset at, start_of(changelog, topic, database, row_index, result));
-  const Isolation isolation = exactly_once_ ? Isolation::read_committed : Isolation::read_uncommitted;
-  MR_ASSIGN(Offset end, consumer_.end_offset(changelog, isolation));
-  CommittedBatches batches;
-  batches.reset(at);
-  std::vector<Tail::Piece> pieces;
-  std::size_t bytes = 0;
-  Offset passed = at;
-  std::int64_t reported = 0;
-  auto write = [&]() -> Result<> {
-    MR_ASSIGN(CheckpointRows rows, rows_of(*store.spec, pieces, result.observed));
-    rows.position = {topic.id, 0, passed, env_.clock().now()};
-    MR_TRY(database->write({{row_index, std::move(rows)}}));
-    pieces.clear();
-    bytes = 0;
-    return {};
-  };
-  while (batches.end() < end) {
-    FetchRequest request{changelog, batches.end(), fetch_bytes_max};
-    request.isolation = isolation;
-    MR_ASSIGN(FetchedBatches fetched, consumer_.fetch(request));
-    if (fetched.bytes->empty())
-      return Error(ErrorCode::corrupt_message, changelog.text() + " gives no records from offset " +
-                                                   std::to_string(batches.end()) + " on, but ends at " +
-                                                   std::to_string(end));
-    batches.add(std::move(fetched));
-    for (;;) {
-      MR_ASSIGN(bool more, batches.next(passed));
-      if (!more) break;
-      const RecordBatchView& batch = batches.batch();
-      result.records += batch.count();
-      passed = batch.last_offset() + 1;
-      bytes += batch.bytes().size();
-      pieces.push_back({std::make_shared<Bytes>(batch.bytes()), 0, passed});
-    }
-    progress_(result.records - reported, std::max<Offset>(end - batches.end(), 0));
-    reported = result.records;
-    if (database && bytes > tail_bytes_max) MR_TRY(write());
-  }
-  MR_TRY(apply(store, pieces));
+  MR_ASSIGN(Offset from, start_of(changelog, topic, database, row_index, result));
+  MR_ASSIGN(Offset end, consumer_.end_offset(changelog, isolation()));
+  Reading reading{store, changelog, topic.id, database, row_index, result, from};
+  MR_TRY(read(reading, from, end));
+  const bool from_start = result.reason != RestoreReason::checkpoint;
+  if (database && reading.bytes > (from_start ? tail_bytes_max_from_start : tail_bytes_max)) MR_TRY(write(reading));
+  MR_TRY(apply(store, reading.pieces));
   std::int64_t sequence = 0;
-  for (Tail::Piece& piece : pieces) {
+  for (Tail::Piece& piece : reading.pieces) {
     MR_ASSIGN(RecordBatchView batch, RecordBatchView::parse(*piece.batches));
     piece.last_sequence = sequence += batch.count();
     if (database) result.tail.add(std::move(piece));

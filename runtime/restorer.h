@@ -55,6 +55,10 @@ class Restorer {
  private:
   Result<Offset> start_of(const TopicPartition& changelog, const TopicDescription& topic, TaskDatabase* database,
                           std::size_t row_index, Restored& result);
+  struct Reading;
+  Isolation isolation() const { return exactly_once_ ? Isolation::read_committed : Isolation::read_uncommitted; }
+  Result<> read(Reading& reading, Offset from, Offset end);
+  Result<> write(Reading& reading);
   Result<> apply(const Task::Store& store, const std::vector<Tail::Piece>& pieces);
   Env& env_;
   Consumer& consumer_;

@@ -22,16 +22,22 @@ struct StorePosition {
   Timestamp written;  // wall clock: a position older than delete.retention.ms cannot be trusted
 };
 
+// Cheap to copy: copies share the bytes.
 struct CheckpointRows {
   struct Row {
-    Bytes key;    // row key: see window_key.h
-    Bytes value;  // timestamp and value; only if !deleted
+    BytesView key;    // row key: see window_key.h
+    BytesView value;  // timestamp and value; only if !deleted
     bool deleted = false;
   };
   std::vector<Row> rows;  // sorted by key, one per key
   // Window stores: rows with keys below this have expired and are deleted. Empty: none.
   Bytes expired_below;
   StorePosition position;
+  // What the rows look into.
+  std::vector<std::shared_ptr<const Bytes>> bytes;
+
+  // Adds a row with bytes of its own, for those who have a few. Its key is above the last one's.
+  void add(BytesView key, BytesView value, bool deleted = false);
 };
 
 // Changelog batches of one store, whole and in order (as appended, or as fetched; control batches are skipped), to

@@ -30,8 +30,9 @@ inline void append_store_key(Bytes& out, BytesView table_key) {
   out.append(table_key);
   out.append(4, '\0');
 }
+inline std::int64_t segment_of(Timestamp start, std::int64_t segment_interval) { return start.ms / segment_interval; }
 inline void append_row_key(Bytes& out, BytesView table_key, std::int64_t segment_interval) {
-  append_big_endian<std::int64_t>(out, start_in_table_key(table_key).ms / segment_interval);
+  append_big_endian<std::int64_t>(out, segment_of(start_in_table_key(table_key), segment_interval));
   append_store_key(out, table_key);
 }
 // The other way: the table key is a part of the row key, or of the store key.

@@ -7,9 +7,7 @@
 namespace millrace {
 
 namespace {
-std::int64_t segment_of(Timestamp start, std::int64_t interval) {
-  return std::max<std::int64_t>(start.ms, 0) / interval;
-}
+Timestamp not_before_zero(Timestamp t) { return {std::max<std::int64_t>(t.ms, 0)}; }
 Bytes segment_bytes(std::int64_t segment) {
   Bytes out;
   append_big_endian(out, segment);
@@ -19,8 +17,8 @@ Bytes segment_bytes(std::int64_t segment) {
 
 WindowRows::WindowRows(Checkpoint& checkpoint, WindowRange range, std::int64_t interval, ScanOrder order)
     : range_(std::move(range)),
-      first_(segment_of(range_.from, interval)),
-      last_(segment_of(range_.to, interval)),
+      first_(segment_of(not_before_zero(range_.from), interval)),
+      last_(segment_of(not_before_zero(range_.to), interval)),
       ascending_(order == ScanOrder::ascending),
       segment_(ascending_ ? first_ : last_),
       rows_(checkpoint.scan(segment_bytes(first_), segment_bytes(last_ + 1), ascending_)) {}
@@ -32,7 +30,7 @@ Bytes WindowRows::edge(std::int64_t segment, bool last) const {
   if (!last) {
     if (!range_.from_key) return out;
     out += *range_.from_key;
-    if (range_.to_key == range_.from_key) append_big_endian(out, std::max<std::int64_t>(range_.from.ms, 0));
+    if (range_.to_key == range_.from_key) append_big_endian(out, not_before_zero(range_.from).ms);
     return out;
   }
   if (range_.to_key == range_.from_key) {

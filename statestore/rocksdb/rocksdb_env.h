@@ -2,7 +2,7 @@
 // or a failed sync hits the state as it hits the log. In the simulation its clock stands still between calls.
 //
 // Sites: rocksdb.<kind>.append, .sync, .truncate, with kind one of sst, manifest, current, options, wal, other;
-// rocksdb.rename, rocksdb.remove, rocksdb.directory.sync, rocksdb.rename.directory.sync.
+// rocksdb.rename, rocksdb.link, rocksdb.remove, rocksdb.directory.sync, rocksdb.rename.directory.sync.
 #pragma once
 #include <rocksdb/env.h>
 

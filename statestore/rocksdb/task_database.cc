@@ -4,11 +4,13 @@
 #include <rocksdb/db.h>
 #include <rocksdb/filter_policy.h>
 #include <rocksdb/options.h>
+#include <rocksdb/sst_file_writer.h>
 #include <rocksdb/table.h>
 #include <rocksdb/write_buffer_manager.h>
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 
 #include "millrace/statestore/rocksdb/rocksdb_env.h"
 #include "millrace/statestore/store_error.h"
@@ -71,6 +73,9 @@ rocksdb::DBOptions database_options(const DatabaseMemory& memory, rocksdb::Env* 
   options.stats_persist_period_sec = 0;
   return options;
 }
+
+// Where files are made before the database takes them in.
+std::string scratch_in(const std::string& directory) { return directory + "/ingest"; }
 
 Bytes encode(const StorePosition& p) {
   Bytes out;
@@ -203,6 +208,26 @@ struct TaskDatabase::Content {
     }
     return status;
   }
+  // A file of sorted rows for `family`, synced; `fill` writes the rows. Added to `files`.
+  template <class Fill>
+  Result<> write_file(rocksdb::ColumnFamilyHandle* family, std::vector<rocksdb::IngestExternalFileArg>& files,
+                      Fill fill) {
+    const std::string path = scratch_in(directory) + "/" + std::to_string(files.size()) + ".sst";
+    const rocksdb::Options options = db->GetOptions(family);
+    rocksdb::SstFileWriter writer(rocksdb::EnvOptions(options), options, family);
+    auto status = writer.Open(path);
+    if (status.ok()) status = fill(writer);
+    if (status.ok()) status = writer.Finish();
+    if (!status.ok()) return storage_error(path, status);
+    rocksdb::IngestExternalFileArg arg;
+    arg.column_family = family;
+    arg.external_files = {path};
+    arg.options.move_files = true;
+    arg.options.failed_move_fall_back_to_copy = false;
+    arg.options.write_global_seqno = false;
+    files.push_back(std::move(arg));
+    return {};
+  }
   // Its threads tidy up after they have answered; nothing else may run meanwhile where order counts.
   void wait_for(const char* what) {
     std::uint64_t running = 1;
@@ -220,6 +245,8 @@ Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::st
                                                          const std::vector<std::string>& stores,
                                                          std::shared_ptr<DatabaseMemory> memory) {
   MR_TRY(env.files().make_durable_directories(directory, "state.task.directory.parent"));
+  if (env.files().exists(scratch_in(directory)))  // an ingestion that was cut off
+    MR_TRY(env.files().remove_all(scratch_in(directory), "checkpoint.scratch.clear"));
   std::shared_ptr<rocksdb::Env> rocksdb_env = make_rocksdb_env(env);
   rocksdb::DBOptions options = database_options(*memory, rocksdb_env.get(), directory);
   std::vector<std::string> there;
@@ -272,7 +299,6 @@ Result<> TaskDatabase::write(const std::vector<Update>& updates) {
     auto* family = c.rows[u.store]->family();
     if (!u.rows.expired_below.empty()) batch.DeleteRange(family, rocksdb::Slice(), slice(u.rows.expired_below));
     for (const auto& row : u.rows.rows) {
-      if (!u.rows.expired_below.empty() && row.key < u.rows.expired_below) continue;
       row.deleted ? batch.Delete(family, slice(row.key)) : batch.Put(family, slice(row.key), slice(row.value));
     }
     batch.Put(c.positions, c.names[u.store], encode(u.rows.position));
@@ -286,6 +312,41 @@ Result<> TaskDatabase::write(const std::vector<Update>& updates) {
   status = c.flush();
   if (!status.ok()) return storage_error(c.directory, status);
   c.env.fault_point("checkpoint.flush.after");
+  for (const Update& u : updates) {
+    c.at[u.store] = u.rows.position;
+    c.rows[u.store]->set_has_rows(true);
+  }
+  return {};
+}
+
+Result<> TaskDatabase::ingest(const std::vector<Update>& updates) {
+  Content& c = *content_;
+  MR_TRY(c.env.files().make_directories(scratch_in(c.directory)));
+  std::vector<rocksdb::IngestExternalFileArg> files;
+  std::map<Bytes, Bytes> positions;
+  for (const Update& u : updates) {
+    positions[Bytes(c.names[u.store])] = encode(u.rows.position);
+    if (u.rows.rows.empty() && u.rows.expired_below.empty()) continue;
+    MR_TRY(c.write_file(c.rows[u.store]->family(), files, [&](rocksdb::SstFileWriter& writer) {
+      rocksdb::Status status;
+      if (!u.rows.expired_below.empty()) status = writer.DeleteRange(rocksdb::Slice(), slice(u.rows.expired_below));
+      for (const auto& row : u.rows.rows) {
+        if (!status.ok()) break;
+        status = row.deleted ? writer.Delete(slice(row.key)) : writer.Put(slice(row.key), slice(row.value));
+      }
+      return status;
+    }));
+  }
+  MR_TRY(c.write_file(c.positions, files, [&](rocksdb::SstFileWriter& writer) {
+    rocksdb::Status status;
+    for (const auto& [store, position] : positions)
+      if (status.ok()) status = writer.Put(slice(store), slice(position));
+    return status;
+  }));
+  c.env.fault_point("checkpoint.ingest.before");
+  auto status = c.db->IngestExternalFiles(files);
+  if (!status.ok()) return storage_error(c.directory, status);
+  c.env.fault_point("checkpoint.ingest.after");
   for (const Update& u : updates) {
     c.at[u.store] = u.rows.position;
     c.rows[u.store]->set_has_rows(true);

@@ -17,8 +17,8 @@ class MemoryCheckpoint final : public Checkpoint {
     written = true;
     rows.erase(rows.begin(), rows.lower_bound(std::string(update.expired_below)));
     for (const auto& row : update.rows) {
-      if (row.key < update.expired_below) continue;
-      row.deleted ? void(rows.erase(row.key)) : void(rows[row.key] = row.value);
+      const std::string key(row.key);
+      row.deleted ? void(rows.erase(key)) : void(rows[key] = row.value);
     }
   }
   bool may_have_rows() const override { return written; }

@@ -17,8 +17,7 @@ constexpr int keys = 20;
 
 TaskDatabase::Update update(std::size_t store, int version) {
   TaskDatabase::Update u{store, {}};
-  for (int k = 0; k < keys; ++k)
-    u.rows.rows.push_back({Bytes("key" + std::to_string(100 + k)), Bytes("value " + std::to_string(version)), false});
+  for (int k = 0; k < keys; ++k) u.rows.add("key" + std::to_string(100 + k), "value " + std::to_string(version));
   u.rows.position.topic = {1, 2};
   u.rows.position.next_offset = version;
   return u;
@@ -28,12 +27,14 @@ Result<std::unique_ptr<TaskDatabase>> open(SimEnv& env) {
   return TaskDatabase::open(env, "/state/0_0/rocksdb", {"a", "b"}, make_database_memory(8 << 20));
 }
 
+using Write = Result<> (TaskDatabase::*)(const std::vector<TaskDatabase::Update>&);
+
 // Opens, writes checkpoints 1 to 6, closes. Returns the last one that was reported durable.
-int write_six(SimEnv& env) {
+int write_six(SimEnv& env, Write write = &TaskDatabase::write) {
   auto database = open(env);
   if (!database) return 0;
   for (int version = 1; version <= 6; ++version)
-    if (!(*database)->write({update(0, version), update(1, version)})) return version - 1;
+    if (!((**database).*write)({update(0, version), update(1, version)})) return version - 1;
   return 6;
 }
 
@@ -60,15 +61,15 @@ class TaskDatabaseInSimulation : public ::testing::Test {
   void TearDown() override { set_log_level(LogLevel::warn); }
 };
 
-TEST_F(TaskDatabaseInSimulation, holds_the_last_checkpoint_or_the_one_under_way_after_a_power_cut_at_every_operation) {
+void cut_the_power_at_every_operation(Write write) {
   SimEnv whole(1);
-  ASSERT_EQ(write_six(whole), 6);
+  ASSERT_EQ(write_six(whole, write), 6);
   const std::uint64_t operations = whole.faults().operations();
   ASSERT_GT(operations, 100u);
   for (std::uint64_t at = 1; at <= operations; ++at) {
     SimEnv env(at);
     env.faults().kill_operation(at, at % 2 ? Side::before : Side::after);
-    const int reported = write_six(env);
+    const int reported = write_six(env, write);
     env.power_cut();
     env.faults().clear();
     env.reboot();
@@ -77,15 +78,25 @@ TEST_F(TaskDatabaseInSimulation, holds_the_last_checkpoint_or_the_one_under_way_
     const int version = version_of(**database);
     ASSERT_TRUE(version == reported || version == reported + 1)
         << "operation " << at << ": " << version << " after " << reported;
+    ASSERT_FALSE(env.files().exists("/state/0_0/rocksdb/ingest") &&
+                 !env.files().list("/state/0_0/rocksdb/ingest")->empty());
   }
 }
 
+TEST_F(TaskDatabaseInSimulation, holds_the_last_checkpoint_or_the_one_under_way_after_a_power_cut_at_every_operation) {
+  cut_the_power_at_every_operation(&TaskDatabase::write);
+}
+
+TEST_F(TaskDatabaseInSimulation, holds_the_last_ingestion_or_the_one_under_way_after_a_power_cut_at_every_operation) {
+  cut_the_power_at_every_operation(&TaskDatabase::ingest);
+}
+
 // Whether some power cut after a reported checkpoint loses or tears it.
-bool is_caught_lying_about(std::string_view site) {
+bool is_caught_lying_about(std::string_view site, Write write = &TaskDatabase::write) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
     SimEnv env(seed);
     env.faults().lie_about(site);
-    const int reported = write_six(env);
+    const int reported = write_six(env, write);
     env.power_cut();
     env.faults().clear();
     env.reboot();
@@ -100,6 +111,13 @@ TEST_F(TaskDatabaseInSimulation, loses_a_checkpoint_where_a_sync_is_a_lie) {
   EXPECT_TRUE(is_caught_lying_about("rocksdb.manifest.sync"));
   EXPECT_TRUE(is_caught_lying_about("rocksdb.directory.sync"));
   EXPECT_FALSE(is_caught_lying_about("no.such.site"));
+}
+
+TEST_F(TaskDatabaseInSimulation, loses_an_ingestion_where_a_sync_is_a_lie) {
+  EXPECT_TRUE(is_caught_lying_about("rocksdb.sst.sync", &TaskDatabase::ingest));
+  EXPECT_TRUE(is_caught_lying_about("rocksdb.manifest.sync", &TaskDatabase::ingest));
+  EXPECT_TRUE(is_caught_lying_about("rocksdb.directory.sync", &TaskDatabase::ingest));
+  EXPECT_FALSE(is_caught_lying_about("no.such.site", &TaskDatabase::ingest));
 }
 
 // RocksDB names the new manifest in CURRENT when it opens.
