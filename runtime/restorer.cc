@@ -10,11 +10,13 @@ namespace millrace {
 namespace {
 constexpr std::size_t fetch_bytes_max = 1 << 20;
 // Changelog that is not in the checkpoint, more of which goes there at once instead of into the store's memory: what a
-// crash leaves behind is replayed, what a lost directory leaves behind is not.
+// crash leaves behind is replayed, what a lost directory leaves behind is not. The simulation's logs are small.
 constexpr std::size_t tail_bytes_max = 16 << 20, tail_bytes_max_from_start = 1 << 20;
-// So much is sorted at a time, with about so much for each of its records: the more, the fewer files to look into.
-constexpr std::size_t sorted_bytes_max = 128 << 20, sorting_bytes_per_record = 150;
-constexpr std::size_t ingested_rows_min = 10'000;
+constexpr std::size_t tail_bytes_max_simulated = 512, tail_bytes_max_from_start_simulated = 64;
+// The more is sorted at a time, the fewer files there are to look into. A record is held as it came, as a row, and in
+// the tables that find the last update of each key and sort them.
+constexpr std::size_t sorting_copies = 2, sorting_bytes_per_record = 150;
+constexpr std::size_t sorting_bytes_max_simulated = 1024;
 constexpr std::int64_t default_delete_retention_ms = 86'400'000;
 constexpr std::int64_t hour_ms = 3'600'000;
 }  // namespace
@@ -62,7 +64,7 @@ struct Restorer::Reading {
   Restored& result;
   Offset passed;  // all below it is in the checkpoint or in `pieces`
   std::vector<Tail::Piece> pieces = {};
-  std::size_t bytes = 0, records = 0;  // in them
+  std::size_t bytes = 0, records = 0;  // in them, decompressed
 };
 
 Result<> Restorer::write(Reading& r) {
@@ -70,9 +72,8 @@ Result<> Restorer::write(Reading& r) {
   r.pieces.clear();
   r.bytes = r.records = 0;
   rows.position = {r.topic, 0, r.passed, env_.clock().now()};
-  const bool many = rows.rows.size() >= ingested_rows_min;
-  const std::vector<TaskDatabase::Update> updates{{r.row_index, std::move(rows)}};
-  return many ? r.database->ingest(updates) : r.database->write(updates);
+  env_.fault_point("restore.write.before");
+  return r.database->write({{r.row_index, std::move(rows)}});
 }
 
 Result<> Restorer::read(Reading& r, Offset from, Offset end) {
@@ -91,18 +92,42 @@ Result<> Restorer::read(Reading& r, Offset from, Offset end) {
     for (;;) {
       MR_ASSIGN(bool more, batches.next(r.passed));
       if (!more) break;
-      const RecordBatchView& batch = batches.batch();
-      r.result.records += batch.count();
-      r.passed = batch.last_offset() + 1;
-      r.bytes += batch.bytes().size();
-      r.records += static_cast<std::size_t>(batch.count());
-      r.pieces.push_back({std::make_shared<Bytes>(batch.bytes()), 0, r.passed});
+      MR_TRY(take(r, batches.batch()));
     }
     progress_(r.result.records - reported, std::max<Offset>(end - batches.end(), 0));
     reported = r.result.records;
-    if (r.database && r.bytes + r.records * sorting_bytes_per_record > sorted_bytes_max) MR_TRY(write(r));
+    if (r.database) continue;  // no tail is kept of it
+    MR_TRY(apply(r.store, r.pieces));
+    r.pieces.clear();
   }
   return {};
+}
+
+Result<> Restorer::take(Reading& r, const RecordBatchView& batch) {
+  r.result.records += batch.count();
+  r.passed = batch.last_offset() + 1;
+  r.bytes += batch.bytes().size();
+  r.records += static_cast<std::size_t>(batch.count());
+  r.pieces.push_back({std::make_shared<Bytes>(batch.bytes()), 0, r.passed});
+  if (batch.compression() != Compression::none) {
+    Bytes decompressed;
+    MR_TRY(RecordReader(batch, decompressed).status());
+    r.bytes += decompressed.size();
+  }
+  return r.database && is_full(r) ? write(r) : Result<>();
+}
+
+bool Restorer::is_full(const Reading& r) const {
+  return r.bytes * sorting_copies + r.records * sorting_bytes_per_record >
+         (env_.is_simulated() ? sorting_bytes_max_simulated : memory_bytes_);
+}
+
+// Too long for the store's memory.
+bool Restorer::is_long(const Reading& r) const {
+  const bool from_start = r.result.reason != RestoreReason::checkpoint;
+  if (env_.is_simulated())
+    return r.bytes > (from_start ? tail_bytes_max_from_start_simulated : tail_bytes_max_simulated);
+  return r.bytes > (from_start ? tail_bytes_max_from_start : tail_bytes_max);
 }
 
 Result<> Restorer::apply(const Task::Store& store, const std::vector<Tail::Piece>& pieces) {
@@ -134,8 +159,7 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
   MR_ASSIGN(Offset end, consumer_.end_offset(changelog, isolation()));
   Reading reading{store, changelog, topic.id, database, row_index, result, from};
   MR_TRY(read(reading, from, end));
-  const bool from_start = result.reason != RestoreReason::checkpoint;
-  if (database && reading.bytes > (from_start ? tail_bytes_max_from_start : tail_bytes_max)) MR_TRY(write(reading));
+  if (database && is_long(reading)) MR_TRY(write(reading));
   MR_TRY(apply(store, reading.pieces));
   std::int64_t sequence = 0;
   for (Tail::Piece& piece : reading.pieces) {

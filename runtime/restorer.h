@@ -41,9 +41,9 @@ struct Restored {
 
 class Restorer {
  public:
-  // All arguments outlive the restorer. `database` may be null.
-  Restorer(Env& env, Consumer& consumer, Admin& admin, bool exactly_once)
-      : env_(env), consumer_(consumer), admin_(admin), exactly_once_(exactly_once) {}
+  // All arguments outlive the restorer. `memory_bytes`: about what it may take at a time for what it has read and sorts.
+  Restorer(Env& env, Consumer& consumer, Admin& admin, bool exactly_once, std::size_t memory_bytes)
+      : env_(env), consumer_(consumer), admin_(admin), exactly_once_(exactly_once), memory_bytes_(memory_bytes) {}
   // Told after every fetch how many records came, and how many offsets are left. Set before restore().
   void on_progress(std::function<void(std::int64_t records, std::int64_t remaining)> progress) {
     progress_ = std::move(progress);
@@ -58,12 +58,16 @@ class Restorer {
   struct Reading;
   Isolation isolation() const { return exactly_once_ ? Isolation::read_committed : Isolation::read_uncommitted; }
   Result<> read(Reading& reading, Offset from, Offset end);
+  Result<> take(Reading& reading, const RecordBatchView& batch);
+  bool is_full(const Reading& reading) const;
+  bool is_long(const Reading& reading) const;
   Result<> write(Reading& reading);
   Result<> apply(const Task::Store& store, const std::vector<Tail::Piece>& pieces);
   Env& env_;
   Consumer& consumer_;
   Admin& admin_;
   const bool exactly_once_;
+  const std::size_t memory_bytes_;
   std::function<void(std::int64_t, std::int64_t)> progress_ = [](std::int64_t, std::int64_t) {};
 };
 

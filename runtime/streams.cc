@@ -223,7 +223,7 @@ Result<> Streams::start() {
   MR_TRY(c.tasks->lock(state_dir.empty() ? c.options.state_dir : state_dir));
   MR_TRY(c.begin_transaction());
   MR_TRY(c.global->load(c.log.admin()));
-  MR_TRY(c.tasks->open());
+  MR_TRY(c.tasks->open(static_cast<std::size_t>(c.workers->concurrency())));
   c.open_committer();
   {
     MonitorLock lock(c.monitor);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "millrace/base/assert.h"
 #include "millrace/base/log.h"
 #include "millrace/base/monitor.h"
 #include "millrace/base/murmur2.h"
@@ -21,11 +22,11 @@ Result<> TaskGroup::lock(const std::string& state_dir) {
   return {};
 }
 
-Result<> TaskGroup::open() {
+Result<> TaskGroup::open(std::size_t lanes) {
   const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
   memory_ = make_database_memory(memory_bytes / share_of_database_memory);
   MR_TRY(open_databases(ids()));
-  MR_TRY(open_tasks({}));
+  MR_TRY(open_tasks({}, lanes));
   for (auto& r : runners_)
     for (const auto& queue : r->task().inputs()) inputs_.insert(queue->partition());
   return {};
@@ -53,20 +54,28 @@ TaskSettings TaskGroup::settings(std::size_t tasks) {
   return settings;
 }
 
-Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended) {
+Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended, std::size_t lanes) {
   const std::vector<TaskId> all = ids();
   const TaskSettings each = settings(std::max<std::size_t>(all.size(), 1));
   std::vector<TopicPartition> inputs;
   for (const auto& [topic, count] : parts_.topics.partitions)
     for (PartitionId p = 0; p < count; ++p) inputs.push_back({topic, p});
   MR_ASSIGN(OffsetsToCommit committed, parts_.consumer.committed(inputs));
+  std::vector<Opened> opened;
+  for (TaskId id : all) {
+    MR_ASSIGN(Opened task, make_task(id, each));
+    opened.push_back(std::move(task));
+  }
+  MR_TRY(restore_all(opened, lanes));
   std::vector<std::unique_ptr<TaskRunner>> runners;
   std::vector<Member> members;
-  for (TaskId id : all) {
-    MR_ASSIGN(Opened opened, open_task(id, committed, each));
-    if (suspended.contains(id)) opened.runner->suspend();
-    runners.push_back(std::move(opened.runner));
-    members.push_back(std::move(opened.member));
+  for (Opened& task : opened) {
+    MR_TRY(seek(*task.runner, committed));
+    task.runner->metrics()->publish_positions();
+    parts_.metrics.tasks_created(1);
+    if (suspended.contains(task.runner->task().id())) task.runner->suspend();
+    runners.push_back(std::move(task.runner));
+    members.push_back(std::move(task.member));
   }
   std::unique_lock lock(mutex_);
   std::lock_guard members_lock(members_mutex_);
@@ -100,8 +109,7 @@ Result<> TaskGroup::open_databases(const std::vector<TaskId>& ids) {
   return run_all(parts_.env, parts_.io, jobs);
 }
 
-Result<TaskGroup::Opened> TaskGroup::open_task(TaskId id, const OffsetsToCommit& committed,
-                                               const TaskSettings& settings) {
+Result<TaskGroup::Opened> TaskGroup::make_task(TaskId id, const TaskSettings& settings) {
   const std::vector<std::string>& names = stored_[id];
   TaskDatabase* database = names.empty() ? nullptr : databases_[id].get();
   auto runner =
@@ -123,16 +131,35 @@ Result<TaskGroup::Opened> TaskGroup::open_task(TaskId id, const OffsetsToCommit&
                                                       auto end = visible_end(p);
                                                       return end ? *end : -1;
                                                     }));
-  MR_ASSIGN(Member member, restore(*runner, database, names));
-  MR_TRY(seek(*runner, committed));
-  runner->metrics()->publish_positions();
-  parts_.metrics.tasks_created(1);
+  Member member{runner.get(), database, {}};
   return Opened{std::move(runner), std::move(member)};
 }
 
-Result<Member> TaskGroup::restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names) {
-  Member member{&runner, database, {}};
-  Restorer restorer(parts_.env, parts_.consumer, parts_.log.admin(), parts_.environment.exactly_once);
+// A restore is work rather than waiting: as many at once as there are threads for the tasks. They share the memory for
+// state, of which nothing else is in use yet.
+Result<> TaskGroup::restore_all(std::vector<Opened>& tasks, std::size_t lanes) {
+  MR_ASSERT(lanes > 0, "no task would be restored");
+  lanes = std::min(lanes, tasks.size());
+  std::vector<std::function<Result<>()>> jobs;
+  for (std::size_t lane = 0; lane < lanes; ++lane)
+    jobs.push_back([this, &tasks, lane, lanes]() -> Result<> {
+      const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes")) / lanes;
+      for (std::size_t i = lane; i < tasks.size(); i += lanes) try {
+          MR_TRY(restore(tasks[i], memory_bytes));
+        } catch (const std::exception& e) {
+          return Error(ErrorCode::unknown_server_error, "task " + tasks[i].runner->task().id().text() + ": " + e.what());
+        }
+      return {};
+    });
+  return run_all(parts_.env, parts_.io, jobs);
+}
+
+Result<> TaskGroup::restore(Opened& opened, std::size_t memory_bytes) {
+  TaskRunner& runner = *opened.runner;
+  Member& member = opened.member;
+  TaskDatabase* database = member.database;
+  const std::vector<std::string>& names = stored_.at(runner.task().id());
+  Restorer restorer(parts_.env, parts_.consumer, parts_.log.admin(), parts_.environment.exactly_once, memory_bytes);
   restorer.on_progress([&](std::int64_t n, std::int64_t remaining) { runner.metrics()->restoring(n, remaining); });
   for (std::size_t i = 0; i < runner.task().stores().size(); ++i) {
     const Task::Store& store = runner.task().stores()[i];
@@ -157,7 +184,7 @@ Result<Member> TaskGroup::restore(TaskRunner& runner, TaskDatabase* database, co
     tail.tail = std::move(restored->tail);
     member.tails.push_back(std::move(tail));
   }
-  return member;
+  return {};
 }
 
 Result<> TaskGroup::seek(TaskRunner& runner, const OffsetsToCommit& committed) {
@@ -271,7 +298,7 @@ Result<> TaskGroup::reopen(const std::set<TaskId>& suspended) {
   parts_.metrics.forget_tasks();
   parts_.metrics.tasks_closed(static_cast<std::int64_t>(gone.size()));
   gone.clear();
-  return open_tasks(suspended);
+  return open_tasks(suspended, 1);  // called from a job of the executor that lanes would wait for
 }
 
 void TaskGroup::resume(TaskId id) {

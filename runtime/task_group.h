@@ -43,8 +43,9 @@ class TaskGroup {
   explicit TaskGroup(TaskGroupParts parts) : parts_(parts) {}
   // Opens the state directory; from here on nobody else can. Errors: the directory's.
   Result<> lock(const std::string& state_dir);
-  // After lock(): opens every task, restored. Errors: the databases', the log's, what a user's code throws in init.
-  Result<> open();
+  // After lock(): opens every task, restored, `lanes` of them at once (at least 1). Errors: the databases', the log's,
+  // what a user's code throws in init or in a serde.
+  Result<> open(std::size_t lanes);
   // No task runs any more when it returns (a lambda that does not return is waited for); queries that wait are
   // answered. False: the simulated node died.
   bool stop();
@@ -74,14 +75,15 @@ class TaskGroup {
   Result<TaskId> post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const;
 
  private:
-  Result<> open_tasks(const std::set<TaskId>& suspended);
+  Result<> open_tasks(const std::set<TaskId>& suspended, std::size_t lanes);
   Result<> open_databases(const std::vector<TaskId>& ids);
   struct Opened {
     std::unique_ptr<TaskRunner> runner;
     Member member;
   };
-  Result<Opened> open_task(TaskId id, const OffsetsToCommit& committed, const TaskSettings& settings);
-  Result<Member> restore(TaskRunner& runner, TaskDatabase* database, const std::vector<std::string>& names);
+  Result<Opened> make_task(TaskId id, const TaskSettings& settings);
+  Result<> restore_all(std::vector<Opened>& tasks, std::size_t lanes);
+  Result<> restore(Opened& task, std::size_t memory_bytes);
   Result<> ignore_inputs_locked();
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   std::vector<TaskId> ids() const;

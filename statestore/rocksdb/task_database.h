@@ -43,10 +43,12 @@ class TaskDatabase {
     std::size_t store;
     CheckpointRows rows;
   };
-  // Writes all of it, or nothing, and makes it durable.
+  // Writes all of it, or nothing, and makes it durable: few rows by insert(), many by ingest().
   Result<> write(const std::vector<Update>& updates);
-  // The same by way of files of sorted rows, which the database takes in as they are: for many rows a third of the
-  // work, for few ones more. (Through the memtable each row is inserted into a skip list, and sorted again.)
+  // As write(), through the memtable.
+  Result<> insert(const std::vector<Update>& updates);
+  // As write(), by way of files of sorted rows, which the database takes in as they are: less work for many rows
+  // (through the memtable each is inserted into a skip list and written again by the flush), more for few.
   //
   // A crash leaves all of it or nothing. Each file is written and synced in <directory>/ingest, which is emptied on
   // open, before the database hears of it. IngestExternalFiles renames the files into the database's directory, syncs
@@ -60,6 +62,7 @@ class TaskDatabase {
 
  private:
   struct Content;
+  void note_written(const std::vector<Update>& updates);
   explicit TaskDatabase(std::unique_ptr<Content> content);
   std::unique_ptr<Content> content_;
 };

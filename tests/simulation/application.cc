@@ -65,6 +65,7 @@ class Run {
     env_.faults().clear();
     if (outcome_.problems.empty()) last_life();
     outcome_.sync_sites = env_.faults().sync_sites();
+    outcome_.passes = env_.faults().passes();
     outcome_.trace = env_.trace().lines();
     return std::move(outcome_);
   }

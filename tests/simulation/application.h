@@ -3,6 +3,7 @@
 // topic holds at the end, by code that shares nothing with the runtime.
 #pragma once
 #include <cstdint>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -23,6 +24,7 @@ struct ApplicationOutcome {
   std::vector<std::string> facts;
   std::vector<std::string> trace;                 // every call, if it was kept
   std::set<std::string, std::less<>> sync_sites;  // that were passed
+  std::map<std::string, std::uint64_t, std::less<>> passes;  // of each named place
   int lives = 0;
   int power_cuts = 0;
   std::size_t orders = 0;

@@ -42,6 +42,16 @@ TEST_P(PowerCuts, kills_and_failing_disks_lose_and_repeat_nothing) {
 // 2,000 seeds.
 INSTANTIATE_TEST_SUITE_P(Seeds, PowerCuts, ::testing::Range(0, 8));
 
+TEST_F(Simulation, comes_by_both_ways_of_writing_a_checkpoint_and_by_restores_that_write_one) {
+  std::map<std::string, int> seeds;
+  for (std::uint64_t seed = 1; seed <= 40; ++seed)
+    for (const auto& [site, count] : run_application({.seed = seed}).passes) seeds[site] += count > 0;
+  EXPECT_GE(seeds["checkpoint.write.before"], 10);
+  EXPECT_GE(seeds["checkpoint.ingest.before"], 10);
+  EXPECT_GE(seeds["restore.write.before"], 10);
+  EXPECT_GE(seeds["checkpoint.scratch.clear"], 1) << "no ingestion was ever cut off";
+}
+
 // The first seed of `count` where a lie about the sync at `site` shows; 0: none.
 std::uint64_t first_caught(const std::string& site, std::uint64_t count) {
   for (std::uint64_t seed = 1; seed <= count; ++seed)
