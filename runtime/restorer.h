@@ -41,7 +41,8 @@ struct Restored {
 
 class Restorer {
  public:
-  // All arguments outlive the restorer. `memory_bytes`: about what it may take at a time for what it has read and sorts.
+  // All arguments outlive the restorer. `memory_bytes`: about what it may take at a time for what it has read and
+  // sorts.
   Restorer(Env& env, Consumer& consumer, Admin& admin, bool exactly_once, std::size_t memory_bytes)
       : env_(env), consumer_(consumer), admin_(admin), exactly_once_(exactly_once), memory_bytes_(memory_bytes) {}
   // Told after every fetch how many records came, and how many offsets are left. Set before restore().

@@ -147,7 +147,8 @@ Result<> TaskGroup::restore_all(std::vector<Opened>& tasks, std::size_t lanes) {
       for (std::size_t i = lane; i < tasks.size(); i += lanes) try {
           MR_TRY(restore(tasks[i], memory_bytes));
         } catch (const std::exception& e) {
-          return Error(ErrorCode::unknown_server_error, "task " + tasks[i].runner->task().id().text() + ": " + e.what());
+          return Error(ErrorCode::unknown_server_error,
+                       "task " + tasks[i].runner->task().id().text() + ": " + e.what());
         }
       return {};
     });

@@ -22,8 +22,8 @@ struct ApplicationOutcome {
   std::vector<std::string> problems;
   // What two runs of a seed must agree on, line by line: the trace's hash, the disk's files, outputs, offsets, rows.
   std::vector<std::string> facts;
-  std::vector<std::string> trace;                 // every call, if it was kept
-  std::set<std::string, std::less<>> sync_sites;  // that were passed
+  std::vector<std::string> trace;                            // every call, if it was kept
+  std::set<std::string, std::less<>> sync_sites;             // that were passed
   std::map<std::string, std::uint64_t, std::less<>> passes;  // of each named place
   int lives = 0;
   int power_cuts = 0;
