@@ -12,6 +12,7 @@
 #include <atomic>
 #include <map>
 
+#include "millrace/base/assert.h"
 #include "millrace/statestore/rocksdb/rocksdb_env.h"
 #include "millrace/statestore/store_error.h"
 
@@ -43,7 +44,9 @@ rocksdb::Slice slice(BytesView bytes) { return {bytes.data(), bytes.size()}; }
 BytesView view(const rocksdb::Slice& s) { return {s.data(), s.size()}; }
 
 constexpr std::size_t ingested_rows_min = 20'000, ingested_rows_min_simulated = 6;
-constexpr std::uint64_t files_compacted_at = 4;  // of level 0, in the simulation
+// Of level 0. So many, and RocksDB holds writers up until it has compacted some, but not those who ingest.
+constexpr std::uint64_t files_ingested_max = 20, files_ingested_max_simulated = 2;
+constexpr std::uint64_t files_compacted_at = 4;  // in the simulation
 
 rocksdb::ColumnFamilyOptions family_options(const DatabaseMemory& memory, const Env& env) {
   rocksdb::ColumnFamilyOptions options;
@@ -202,13 +205,19 @@ struct TaskDatabase::Content {
     wait_for("rocksdb.num-running-flushes");
     return status.ok() ? compact_in_simulation() : status;
   }
+  // Files that may each hold any key.
+  std::uint64_t files_at_level_0(rocksdb::ColumnFamilyHandle* family) const {
+    std::string files;  // not one of RocksDB's integer properties
+    const bool known = db->GetProperty(family, "rocksdb.num-files-at-level0", &files);
+    MR_ASSERT(known, "rocksdb.num-files-at-level0");
+    return std::stoull(files);
+  }
   // Where RocksDB's own threads must not, for the sake of order.
   rocksdb::Status compact_in_simulation() {
     rocksdb::Status status;
     for (auto* family : handles) {
-      std::uint64_t files = 0;
-      if (!status.ok() || !db->GetIntProperty(family, "rocksdb.num-files-at-level0", &files)) return status;
-      if (files < files_compacted_at) continue;
+      if (!status.ok()) return status;
+      if (files_at_level_0(family) < files_compacted_at) continue;
       status = db->CompactRange(rocksdb::CompactRangeOptions(), family, nullptr, nullptr);
       wait_for("rocksdb.num-running-compactions");
     }
@@ -292,6 +301,10 @@ Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::st
   return std::unique_ptr<TaskDatabase>(new TaskDatabase(std::move(content)));
 }
 
+std::uint64_t TaskDatabase::files_at_level_0(std::size_t index) const {
+  return content_->files_at_level_0(content_->rows[index]->family());
+}
+
 std::uint64_t TaskDatabase::property(std::size_t index, std::string_view name) const {
   std::uint64_t value = 0;
   content_->db->GetIntProperty(content_->rows[index]->family(), "rocksdb." + std::string(name), &value);
@@ -299,10 +312,16 @@ std::uint64_t TaskDatabase::property(std::size_t index, std::string_view name) c
 }
 
 Result<> TaskDatabase::write(const std::vector<Update>& updates) {
+  const bool simulated = content_->env.is_simulated();
   std::size_t rows = 0;
-  for (const Update& u : updates) rows += u.rows.rows.size();
-  const std::size_t many = content_->env.is_simulated() ? ingested_rows_min_simulated : ingested_rows_min;
-  return rows < many ? insert(updates) : ingest(updates);
+  std::uint64_t files = 0;
+  for (const Update& u : updates) {
+    rows += u.rows.rows.size();
+    files = std::max(files, files_at_level_0(u.store));
+  }
+  const bool many = rows >= (simulated ? ingested_rows_min_simulated : ingested_rows_min);
+  const bool full = files >= (simulated ? files_ingested_max_simulated : files_ingested_max);
+  return many && !full ? ingest(updates) : insert(updates);
 }
 
 void TaskDatabase::note_written(const std::vector<Update>& updates) {

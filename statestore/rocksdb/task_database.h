@@ -38,12 +38,15 @@ class TaskDatabase {
 
   // RocksDB's integer property "rocksdb.<name>" of the store's column family; 0 if it has none. Threads: any.
   std::uint64_t property(std::size_t index, std::string_view name) const;
+  // How many files a look-up of the store may have to look into one by one. Threads: any.
+  std::uint64_t files_at_level_0(std::size_t index) const;
 
   struct Update {
     std::size_t store;
     CheckpointRows rows;
   };
-  // Writes all of it, or nothing, and makes it durable: few rows by insert(), many by ingest().
+  // Writes all of it, or nothing, and makes it durable: few rows by insert(), many by ingest(), unless compactions are
+  // so far behind that whoever writes must wait for them.
   Result<> write(const std::vector<Update>& updates);
   // As write(), through the memtable.
   Result<> insert(const std::vector<Update>& updates);

@@ -169,6 +169,29 @@ TEST_F(TaskDatabaseInSimulation, does_the_same_operations_in_two_runs_of_a_seed)
   EXPECT_EQ(first.clock().now(), second.clock().now());
 }
 
+// RocksDB holds up nobody who ingests, however far its compactions are behind: that would end in a thousand files.
+TEST_F(TaskDatabaseInSimulation, goes_through_the_memtable_while_too_many_files_wait_for_a_compaction) {
+  SimEnv env(1);
+  auto database = open(env);
+  ASSERT_TRUE(database);
+  auto passes = [&](const char* site) {
+    auto found = env.faults().passes().find(site);
+    return found == env.faults().passes().end() ? 0 : found->second;
+  };
+  bool was_full = false, was_compacted = false;
+  for (int version = 1; version <= 30; ++version) {
+    const auto files = (*database)->files_at_level_0(0);
+    const auto ingested_before = passes("checkpoint.ingest.before");
+    ASSERT_TRUE((*database)->write({update(0, version), update(1, version)}));
+    EXPECT_EQ(passes("checkpoint.ingest.before") - ingested_before, files < 2) << version << ", " << files << " files";
+    EXPECT_EQ(version_of(**database), version);
+    was_full |= files >= 2;
+    was_compacted |= was_full && files == 0;
+  }
+  EXPECT_TRUE(was_full);
+  EXPECT_TRUE(was_compacted);
+}
+
 void fail_a_sync(Write write, std::string_view site, std::uint64_t pass) {
   SimEnv env(1);
   {
