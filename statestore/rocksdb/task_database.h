@@ -1,8 +1,8 @@
 // TaskDatabase: one task's checkpoint on disk: a RocksDB with a column family per store and one for positions.
 //
 // RocksDB's own write-ahead log is off: the changelog is the log. Rows and the position that describes them are one
-// WriteBatch, flushed atomically over all column families, so that a crash leaves the checkpoint before or after, never
-// between. Format: docs/formats/checkpoint.md.
+// WriteBatch, flushed atomically over all column families, or files that are added by one group of edits, so that a
+// crash leaves the checkpoint before or after, never between. Format: docs/formats/checkpoint.md.
 #pragma once
 #include <memory>
 #include <optional>
