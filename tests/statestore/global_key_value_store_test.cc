@@ -43,12 +43,12 @@ TEST_F(GlobalStoreTest, holds_the_last_value_of_each_key_of_its_topic) {
 
 TEST_F(GlobalStoreTest, scans_are_in_key_order_and_see_the_store_as_of_their_creation) {
   for (const char* key : {"c", "a", "ab", "b"}) ASSERT_TRUE(store.apply(key, "1", {1}, "t"));
-  auto all = store.all(Order::ascending);
+  auto all = store.all(ScanOrder::ascending);
   ASSERT_TRUE(store.apply("b", {}, {2}, "t"));
   ASSERT_TRUE(store.apply("a", "2", {2}, "t"));
   EXPECT_THAT(rows(std::move(all)), ElementsAre("a=1@1", "ab=1@1", "b=1@1", "c=1@1"));
-  EXPECT_THAT(rows(store.all(Order::descending)), ElementsAre("c=1@1", "ab=1@1", "a=2@2"));
-  EXPECT_THAT(rows(store.range("ab", "b", Order::ascending)), ElementsAre("ab=1@1"));
+  EXPECT_THAT(rows(store.all(ScanOrder::descending)), ElementsAre("c=1@1", "ab=1@1", "a=2@2"));
+  EXPECT_THAT(rows(store.range("ab", "b", ScanOrder::ascending)), ElementsAre("ab=1@1"));
   EXPECT_THAT(rows(store.prefix_scan("a")), ElementsAre("a=2@2", "ab=1@1"));
 }
 

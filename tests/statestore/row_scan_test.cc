@@ -36,9 +36,9 @@ class RowScanTest : public ::testing::Test {
     if (value) row.value.set(&text);
     overlay.push_back(std::move(row));
   }
-  std::vector<std::string> scan(Order order) {
+  std::vector<std::string> scan(ScanOrder order) {
     RowScan::Shape shape{[](BytesView key) { return Bytes(key); }, [](BytesView key) { return key; }};
-    auto base = checkpoint.scan({}, {}, order == Order::ascending);
+    auto base = checkpoint.scan({}, {}, order == ScanOrder::ascending);
     RowScan rows(store, std::move(overlay), std::move(base), std::move(shape), order);
     overlay.clear();
     std::vector<std::string> result;
@@ -57,16 +57,16 @@ TEST_F(RowScanTest, memory_lies_over_the_checkpoint_and_hides_what_it_says_is_go
   in_memory("b", "new");
   in_memory("c", nullptr);
   in_memory("never saved", nullptr);
-  EXPECT_THAT(scan(Order::ascending), ElementsAre("a=old@1", "b=new@2", "d=new@2", "e=old@1"));
+  EXPECT_THAT(scan(ScanOrder::ascending), ElementsAre("a=old@1", "b=new@2", "d=new@2", "e=old@1"));
 }
 
 TEST_F(RowScanTest, either_side_may_be_empty) {
-  EXPECT_THAT(scan(Order::ascending), ElementsAre());
+  EXPECT_THAT(scan(ScanOrder::ascending), ElementsAre());
   saved("a", "old");
-  EXPECT_THAT(scan(Order::descending), ElementsAre("a=old@1"));
+  EXPECT_THAT(scan(ScanOrder::descending), ElementsAre("a=old@1"));
   checkpoint.rows.clear();
   in_memory("a", "new");
-  EXPECT_THAT(scan(Order::ascending), ElementsAre("a=new@2"));
+  EXPECT_THAT(scan(ScanOrder::ascending), ElementsAre("a=new@2"));
 }
 
 TEST_F(RowScanTest, agrees_with_a_map_in_both_directions) {
@@ -89,10 +89,10 @@ TEST_F(RowScanTest, agrees_with_a_map_in_both_directions) {
         model.erase(key);
       }
     }
-    const Order order = round % 2 ? Order::ascending : Order::descending;
+    const ScanOrder order = round % 2 ? ScanOrder::ascending : ScanOrder::descending;
     std::vector<std::string> expected;
     for (const auto& [key, value] : model) expected.push_back(key + "=" + value);
-    if (order == Order::descending) std::reverse(expected.begin(), expected.end());
+    if (order == ScanOrder::descending) std::reverse(expected.begin(), expected.end());
     ASSERT_EQ(scan(order), expected) << round;
   }
 }
@@ -100,7 +100,7 @@ TEST_F(RowScanTest, agrees_with_a_map_in_both_directions) {
 TEST_F(RowScanTest, a_damaged_row_is_an_error) {
   checkpoint.rows["a"] = "short";
   try {
-    scan(Order::ascending);
+    scan(ScanOrder::ascending);
     FAIL() << "no error";
   } catch (const StoreError& e) {
     EXPECT_THAT(e.what(), HasSubstr("store s: a row of less than 8 bytes"));
@@ -110,7 +110,7 @@ TEST_F(RowScanTest, a_damaged_row_is_an_error) {
 TEST_F(RowScanTest, a_disk_that_fails_is_an_error_and_not_the_end) {
   saved("a", "old");
   checkpoint.fails = true;
-  EXPECT_THROW(scan(Order::ascending), StoreError);
+  EXPECT_THROW(scan(ScanOrder::ascending), StoreError);
 }
 
 }  // namespace
