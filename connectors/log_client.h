@@ -205,6 +205,8 @@ class Admin {
   // Error: UNKNOWN_TOPIC_OR_PARTITION.
   virtual Result<TopicDescription> describe_topic(const std::string& name) = 0;
   virtual Result<PartitionOffsets> describe_partition(const TopicPartition& partition) = 0;
+  // Where the records of `epoch` end (KIP-320's OffsetsForLeaderEpoch); none if the log knows of no such epoch.
+  virtual Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition& partition, LeaderEpoch epoch) = 0;
   // Moves the log start to `before` (KIP-107); -1: the high watermark.
   virtual Result<> delete_records(const TopicPartition& partition, Offset before) = 0;
   virtual Result<std::vector<GroupDescription>> describe_groups() = 0;

@@ -37,13 +37,17 @@ class Tail {
   std::size_t bytes_ = 0;
 };
 
-// The rows of `pieces`; position.next_offset is set, the rest of it is the caller's. Error: CORRUPT_MESSAGE.
+// The rows of `pieces`; position.leader_epoch and next_offset are set, the rest is the caller's. Error:
+// CORRUPT_MESSAGE.
 inline Result<CheckpointRows> rows_of(const StoreSpec& spec, const std::vector<Tail::Piece>& pieces,
                                       Timestamp& observed) {
   std::vector<BytesView> views;
   for (const auto& p : pieces) views.push_back(*p.batches);
-  auto rows = rows_of(spec, views, observed);
-  if (rows && !pieces.empty()) rows->position.next_offset = pieces.back().next_offset;
+  MR_ASSIGN(CheckpointRows rows, rows_of(spec, views, observed));
+  if (pieces.empty()) return rows;
+  MR_ASSIGN(RecordBatchView last, RecordBatchView::parse(*pieces.back().batches));
+  rows.position.leader_epoch = last.leader_epoch();
+  rows.position.next_offset = pieces.back().next_offset;
   return rows;
 }
 

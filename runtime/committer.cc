@@ -98,14 +98,17 @@ Result<bool> Committer::commit_cuts() {
   if (settings_.exactly_once) {
     MR_TRY(producer_.send_offsets_to_transaction(offsets, settings_.group_id));
     env_.fault_point("commit.offsets.sent");
+    is_undecided_ = true;
     MR_TRY(producer_.commit_transaction());
     env_.fault_point("commit.decided");
     MR_TRY(producer_.begin_transaction());
   } else {
     MR_TRY(producer_.sync(touched));
     env_.fault_point("commit.outputs.synced");
+    is_undecided_ = true;
     MR_TRY(consumer_.commit(offsets));
   }
+  is_undecided_ = false;
   keep_tails();
   purge(offsets);
   return true;
@@ -115,6 +118,8 @@ void Committer::keep_tails() {
   std::lock_guard lock(checkpoint_mutex_);
   for (Member& m : members_) {
     TaskRunner::Cut& cut = m.runner->cut();
+    if (cut.dirty)
+      for (const auto& [partition, offset] : cut.offsets) m.inputs[partition] = offset.offset;
     for (auto& logged : std::exchange(cut.logged, {}))
       for (auto& tail : m.tails)
         if (tail.topic == logged.topic) {
@@ -194,6 +199,30 @@ void Committer::resume() {
   commit_soon();
 }
 
+Result<> Committer::settle(const OffsetsToCommit& committed) {
+  const bool has_unlogged = std::any_of(members_.begin(), members_.end(), [](const Member& m) {
+    return std::any_of(m.tails.begin(), m.tails.end(), [](auto& tail) { return !tail.has_changelog(); });
+  });
+  if (!has_unlogged) return {};
+  if (std::exchange(is_undecided_, false) && was_decided(committed)) keep_tails();
+  return write_checkpoints();
+}
+
+// One offset that moved tells of all, since they are committed together.
+bool Committer::was_decided(const OffsetsToCommit& committed) const {
+  for (const Member& m : members_) {
+    const TaskRunner::Cut& cut = m.runner->cut();
+    if (!cut.dirty) continue;
+    for (const auto& [partition, at] : cut.offsets) {
+      auto before = m.inputs.find(partition);
+      if (before != m.inputs.end() && before->second == at.offset) continue;
+      auto now = committed.find(partition);
+      return now != committed.end() && now->second.offset == at.offset;
+    }
+  }
+  return false;
+}
+
 void Committer::fail(const Error& error) {
   {
     MonitorLock lock(monitor_);
@@ -268,22 +297,27 @@ Result<> Committer::take_and_write(Member& m) {
   std::vector<TaskDatabase::Update> updates;
   std::vector<std::pair<std::size_t, std::int64_t>> reached;
   std::vector<std::pair<Member::StoreTail*, std::vector<Tail::Piece>>> taken;
+  std::map<TopicPartition, Offset> inputs;
   {
     std::lock_guard lock(checkpoint_mutex_);
+    inputs = m.inputs;
     for (auto& tail : m.tails)
-      if (!tail.tail.empty()) taken.emplace_back(&tail, tail.tail.take());
+      if (!tail.tail.empty() || (!tail.has_changelog() && inputs != m.inputs_written))
+        taken.emplace_back(&tail, tail.tail.take());
   }
   for (auto& [tail, pieces] : taken) {
     const StoreSpec& spec = *m.runner->task().stores()[tail->store].spec;
     MR_ASSIGN(CheckpointRows rows, rows_of(spec, pieces, tail->observed));
     rows.position.topic = tail->topic_id;
     rows.position.written = env_.clock().now();
+    if (!tail->has_changelog()) rows.position.inputs = inputs;
     rows_written += static_cast<std::int64_t>(rows.rows.size());
     updates.push_back({tail->row, std::move(rows)});
-    reached.emplace_back(tail->store, pieces.back().last_sequence);
+    if (!pieces.empty()) reached.emplace_back(tail->store, pieces.back().last_sequence);
   }
   if (updates.empty()) return {};
   MR_TRY(m.database->write(updates));
+  m.inputs_written = std::move(inputs);
   if (settings_.metrics) settings_.metrics->checkpoint_written(rows_written, env_.clock().monotonic_ns() - started_ns);
   for (auto [store, sequence] : reached) m.runner->note_checkpoint(store, sequence);
   return {};

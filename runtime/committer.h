@@ -34,15 +34,17 @@ struct Member {
   TaskRunner* runner = nullptr;
   TaskDatabase* database = nullptr;  // null: all its stores are in memory
   struct StoreTail {
-    std::size_t store = 0;  // in Task::stores()
-    std::size_t row = 0;    // in the database
-    int topic = 0;          // in the collector
-    TopicId topic_id;
+    std::size_t store = 0;           // in Task::stores()
+    std::size_t row = 0;             // in the database
+    int topic = 0;                   // in the collector
+    TopicId topic_id;                // all zero: there is no changelog, the position is of the inputs
     std::int64_t sequence_base = 0;  // of the store's log when the collector began to count
     Timestamp observed{-1};
     Tail tail;
+    bool has_changelog() const { return topic_id != TopicId{}; }
   };
   std::vector<StoreTail> tails;
+  std::map<TopicPartition, Offset> inputs, inputs_written;  // committed; and those in the checkpoint
 };
 
 struct CommitterSettings {
@@ -81,6 +83,10 @@ class Committer {
   // members may change; false: the simulated node died.
   bool pause();
   void resume();
+  // While paused, before the tasks are opened anew; `committed`: where the coordinator says that the inputs are. What
+  // is committed and in no changelog goes into the checkpoints, that of a commit of unknown outcome, too, if it was
+  // done. Errors: the disk's.
+  Result<> settle(const OffsetsToCommit& committed);
   void fail(const Error& error);
   // No further commits; waits for the one under way.
   void stop();
@@ -94,14 +100,15 @@ class Committer {
   void begin();
   void decide();
   Result<bool> commit_cuts();
+  bool was_decided(const OffsetsToCommit& committed) const;
   void keep_tails();
+  Result<> write_checkpoints();
   void finish(const Result<bool>& result);
   void schedule();
   void purge(const OffsetsToCommit& offsets);
   void checkpoint_if_due();
   Result<> write_checkpoint(Member& member);
   Result<> take_and_write(Member& member);
-  Result<> write_checkpoints();
   void end_checkpoint();
 
   Env& env_;
@@ -125,6 +132,8 @@ class Committer {
   std::optional<Error> failure_;
   bool last_committed_ = false;
   std::atomic<std::int64_t> commits_{0};
+  bool is_undecided_ =
+      false;  // the last commit was asked for, and no answer came; of the one who commits, or while paused
   std::mutex& checkpoint_mutex_;  // tails, and one checkpoint at a time
   bool checkpointing_ = false;    // under monitor_
   bool relief_wanted_ = false;    // under monitor_: a checkpoint is due, whatever its size

@@ -28,7 +28,7 @@ void BuilderPool::give_back(RecordBatchBuilder builder) {
 
 int RecordCollector::topic(const std::string& topic) {
   for (std::size_t i = 0; i < topics_.size(); ++i)
-    if (topics_[i].target.topic == topic) return static_cast<int>(i);
+    if (!topics_[i].is_unlogged && topics_[i].target.topic == topic) return static_cast<int>(i);
   auto description = admin_.describe_topic(topic);
   if (!description) throw StreamsError("topic " + topic + ": " + description.error().text());
   Topic t;
@@ -38,6 +38,21 @@ int RecordCollector::topic(const std::string& topic) {
   for (PartitionId p = 0; p < description->partitions; ++p) t.partitions.push_back({topic, p});
   t.open.resize(t.partitions.size());
   t.touched.resize(t.partitions.size());
+  topics_.push_back(std::move(t));
+  return static_cast<int>(topics_.size() - 1);
+}
+
+int RecordCollector::unlogged(const std::string& store) {
+  for (std::size_t i = 0; i < topics_.size(); ++i)
+    if (topics_[i].is_unlogged && topics_[i].target.topic == store) return static_cast<int>(i);
+  Topic t;
+  t.batch_bytes_max = batch_bytes_max;
+  t.message_bytes_max = SIZE_MAX;
+  t.target = {store, 1};
+  t.partitions.push_back({store, 0});
+  t.open.resize(1);
+  t.touched.resize(1);
+  t.keep = t.is_unlogged = true;
   topics_.push_back(std::move(t));
   return static_cast<int>(topics_.size() - 1);
 }
@@ -102,6 +117,11 @@ void RecordCollector::close_batch(int topic, PartitionId partition) {
 
 void RecordCollector::append(int topic, PartitionId partition, RecordBatchBuilder& batch, std::int64_t records) {
   Topic& t = topics_[static_cast<std::size_t>(topic)];
+  if (t.is_unlogged) {
+    logged_.push_back({topic, {std::make_shared<Bytes>(batch.seal({})), records, 0}});
+    logged_bytes_ += batch.size();
+    return;
+  }
   const TopicPartition& to = t.partitions[static_cast<std::size_t>(partition)];
   auto base = producer_.append(to, batch);
   if (!base) throw StreamsError(to.text() + ": " + base.error().text(), base.error().code());

@@ -34,7 +34,7 @@ class RecordCollector final : public TaskOutput {
     std::string topic;
     int partitions = 0;
   };
-  // A changelog batch that was appended.
+  // A changelog batch that was appended, or would have been.
   struct Logged {
     int topic = 0;
     Tail::Piece piece;  // last_sequence counts this collector's records to that topic
@@ -44,6 +44,8 @@ class RecordCollector final : public TaskOutput {
       : producer_(producer), admin_(admin), pool_(pool) {}
 
   int topic(const std::string& topic) override;
+  // Batches of it are kept at the moment at which those of a topic are appended.
+  int unlogged(const std::string& store) override;
   int partition_count(int topic) override { return topics_[static_cast<std::size_t>(topic)].target.partitions; }
   void send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value,
             const Headers* headers) override;
@@ -70,11 +72,12 @@ class RecordCollector final : public TaskOutput {
     const std::string& topic;
     std::int64_t records, bytes;
     Timestamp last;
+    bool is_unlogged;
   };
   std::size_t topic_count() const { return topics_.size(); }
   Produced produced(std::size_t topic) const {
     const Topic& t = topics_[topic];
-    return {t.target.topic, t.records, t.bytes, t.last};
+    return {t.target.topic, t.records, t.bytes, t.last, t.is_unlogged};
   }
   // Whether anything was sent since the last call.
   bool take_dirty() { return std::exchange(dirty_, false); }
@@ -85,7 +88,7 @@ class RecordCollector final : public TaskOutput {
     std::vector<TopicPartition> partitions;
     std::vector<std::unique_ptr<RecordBatchBuilder>> open;  // by partition; null: none
     std::vector<bool> touched;
-    bool keep = false;
+    bool keep = false, is_unlogged = false;
     std::size_t batch_bytes_max = 0;  // a batch is closed before a record would take it over this
     std::size_t message_bytes_max = 0;
     std::int64_t records = 0, bytes = 0;

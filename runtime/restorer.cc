@@ -34,6 +34,9 @@ Result<Offset> Restorer::start_of(const TopicPartition& changelog, const TopicDe
   std::int64_t trusted_ms = default_delete_retention_ms;
   if (auto set = topic.configs.find("delete.retention.ms"); set != topic.configs.end())
     trusted_ms = std::stoll(set->second);
+  // KIP-320: the same offsets may have been written twice, by leaders that knew nothing of each other.
+  MR_ASSIGN(auto epoch_end, admin_.end_of_leader_epoch(changelog, position->leader_epoch));
+  const bool has_epoch = epoch_end && *epoch_end >= position->next_offset;
   const std::int64_t age_ms = env_.clock().now().ms - position->written.ms;
   if (position->topic != topic.id) {
     from_start(RestoreReason::topic_id, "the changelog is another topic of the same name");
@@ -41,8 +44,9 @@ Result<Offset> Restorer::start_of(const TopicPartition& changelog, const TopicDe
     from_start(RestoreReason::beyond_end, "the position is beyond the changelog's end");
   } else if (position->next_offset < log.log_start_offset) {
     from_start(RestoreReason::below_start, "the position is below the changelog's start");
-  } else if (position->leader_epoch > log.leader_epoch) {
-    from_start(RestoreReason::leader_epoch, "the position is of a leader epoch that the changelog does not have");
+  } else if (!has_epoch) {
+    from_start(RestoreReason::leader_epoch,
+               "the position is of a leader epoch that the changelog does not have, or that ended before it");
   } else if (age_ms > trusted_ms - hour_ms) {
     from_start(RestoreReason::expired, "the position is older than delete.retention.ms: tombstones may be gone");
   } else {
@@ -71,7 +75,9 @@ Result<> Restorer::write(Reading& r) {
   MR_ASSIGN(CheckpointRows rows, rows_of(*r.store.spec, r.pieces, r.result.observed));
   r.pieces.clear();
   r.bytes = r.records = 0;
-  rows.position = {r.topic, 0, r.passed, env_.clock().now()};
+  rows.position.topic = r.topic;
+  rows.position.next_offset = r.passed;
+  rows.position.written = env_.clock().now();
   env_.fault_point("restore.write.before");
   return r.database->write({{r.row_index, std::move(rows)}});
 }
@@ -143,14 +149,32 @@ Result<> Restorer::apply(const Task::Store& store, const std::vector<Tail::Piece
   return {};
 }
 
-Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDatabase* database,
-                                   std::size_t row_index) {
+// A store without a changelog is what its task's committed input made of it, or of no use.
+Result<Restored> Restorer::vouch_for(Task& task, const Task::Store& store, TaskDatabase* database,
+                                     std::size_t row_index, const OffsetsToCommit& committed) {
   Restored result;
-  if (store.changelog_topic.empty()) {
-    result.reason = RestoreReason::no_changelog;
-    if (database && database->position(row_index)) MR_TRY(database->clear(row_index));
+  result.reason = RestoreReason::no_changelog;
+  if (!database) return result;
+  std::map<TopicPartition, Offset> inputs;
+  for (const auto& queue : task.inputs())
+    if (auto found = committed.find(queue->partition()); found != committed.end())
+      inputs[queue->partition()] = found->second.offset;
+  const auto position = database->position(row_index);
+  if (position ? position->inputs == inputs : inputs.empty()) {
+    result.reason = position ? RestoreReason::checkpoint : RestoreReason::fresh;
     return result;
   }
+  result.from_start = position ? "its rows are not of the committed input" : "it has no rows";
+  log_warn("a store without a changelog starts empty",
+           {{"store", store.spec->name}, {"task", task.id().text()}, {"why", result.from_start}});
+  MR_TRY(database->clear(row_index));
+  return result;
+}
+
+Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index,
+                                   const OffsetsToCommit& committed) {
+  Restored result;
+  if (store.changelog_topic.empty()) return vouch_for(task, store, database, row_index, committed);
   const TopicPartition changelog{store.changelog_topic, task.id().partition};
   if (store.spec->in_memory) database = nullptr;
   if (!database) result.reason = RestoreReason::in_memory;

@@ -49,11 +49,14 @@ class Restorer {
   void on_progress(std::function<void(std::int64_t records, std::int64_t remaining)> progress) {
     progress_ = std::move(progress);
   }
-  // Restores one store of `task`; `row_index`: its number in `database`, if it has one. Errors: the log's, the disk's,
-  // CORRUPT_MESSAGE.
-  Result<Restored> restore(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index);
+  // Restores one store of `task`; `row_index`: its number in `database`, if it has one; `committed`: at least the
+  // offsets of the task's inputs. Errors: the log's, the disk's, CORRUPT_MESSAGE.
+  Result<Restored> restore(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index,
+                           const OffsetsToCommit& committed);
 
  private:
+  Result<Restored> vouch_for(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index,
+                             const OffsetsToCommit& committed);
   Result<Offset> start_of(const TopicPartition& changelog, const TopicDescription& topic, TaskDatabase* database,
                           std::size_t row_index, Restored& result);
   struct Reading;

@@ -350,6 +350,8 @@ Result<> Streams::Content::start_over(const std::set<TaskId>& suspended) {
     if (!aborted && aborted.error().code() == ErrorCode::producer_fenced) return aborted;
     MR_TRY(producer->init_transactions());
   }
+  MR_ASSIGN(OffsetsToCommit committed, tasks->committed());
+  MR_TRY(committer->settle(committed));
   MR_TRY(tasks->reopen(suspended));
   if (environment.exactly_once) MR_TRY(producer->begin_transaction());
   return tasks->watch_inputs();

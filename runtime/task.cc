@@ -19,8 +19,8 @@ class Entrance final : public Operator {
 
 class LogWriter final : public ChangelogWriter {
  public:
-  LogWriter(TaskOutput& output, const std::string& topic, PartitionId partition)
-      : output_(output), topic_(output.topic(topic)), partition_(partition) {}
+  LogWriter(TaskOutput& output, int topic, PartitionId partition)
+      : output_(output), topic_(topic), partition_(partition) {}
   void log(BytesView key, BytesView value, Timestamp timestamp) override {
     output_.send(topic_, partition_, timestamp, key, value, nullptr);
   }
@@ -66,7 +66,9 @@ void Task::add_store(const StoreSpec& spec, Checkpoint* checkpoint) {
     s.changelog_topic = spec.source_changelog.empty() ? settings_.application_id + "-" + spec.name + "-changelog"
                                                       : spec.source_changelog;
     if (spec.source_changelog.empty())
-      s.changelog = std::make_unique<LogWriter>(output_, s.changelog_topic, id_.partition);
+      s.changelog = std::make_unique<LogWriter>(output_, output_.topic(s.changelog_topic), id_.partition);
+  } else if (checkpoint && !spec.in_memory) {
+    s.changelog = std::make_unique<LogWriter>(output_, output_.unlogged(spec.name), 0);
   }
   StoreEnvironment environment;
   environment.record_cache = &record_cache_;

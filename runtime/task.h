@@ -37,8 +37,8 @@ class Task final : private OperatorContext {
   // A store of this task with its place in the changelog.
   struct Store {
     const StoreSpec* spec = nullptr;
-    std::string changelog_topic;  // empty: logging is off
-    std::unique_ptr<ChangelogWriter> changelog;
+    std::string changelog_topic;                 // empty: logging is off
+    std::unique_ptr<ChangelogWriter> changelog;  // of a store with a checkpoint, too, if logging is off
     std::unique_ptr<StateStore> store;
     TaskStore* core = nullptr;
   };

@@ -54,19 +54,23 @@ TaskSettings TaskGroup::settings(std::size_t tasks) {
   return settings;
 }
 
-Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended, std::size_t lanes) {
-  const std::vector<TaskId> all = ids();
-  const TaskSettings each = settings(std::max<std::size_t>(all.size(), 1));
+Result<OffsetsToCommit> TaskGroup::committed() const {
   std::vector<TopicPartition> inputs;
   for (const auto& [topic, count] : parts_.topics.partitions)
     for (PartitionId p = 0; p < count; ++p) inputs.push_back({topic, p});
-  MR_ASSIGN(OffsetsToCommit committed, parts_.consumer.committed(inputs));
+  return parts_.consumer.committed(inputs);
+}
+
+Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended, std::size_t lanes) {
+  const std::vector<TaskId> all = ids();
+  const TaskSettings each = settings(std::max<std::size_t>(all.size(), 1));
+  MR_ASSIGN(OffsetsToCommit committed, this->committed());
   std::vector<Opened> opened;
   for (TaskId id : all) {
     MR_ASSIGN(Opened task, make_task(id, each));
     opened.push_back(std::move(task));
   }
-  MR_TRY(restore_all(opened, lanes));
+  MR_TRY(restore_all(opened, committed, lanes));
   std::vector<std::unique_ptr<TaskRunner>> runners;
   std::vector<Member> members;
   for (Opened& task : opened) {
@@ -137,15 +141,15 @@ Result<TaskGroup::Opened> TaskGroup::make_task(TaskId id, const TaskSettings& se
 
 // A restore is work rather than waiting: as many at once as there are threads for the tasks. They share the memory for
 // state, of which nothing else is in use yet.
-Result<> TaskGroup::restore_all(std::vector<Opened>& tasks, std::size_t lanes) {
+Result<> TaskGroup::restore_all(std::vector<Opened>& tasks, const OffsetsToCommit& committed, std::size_t lanes) {
   MR_ASSERT(lanes > 0, "no task would be restored");
   lanes = std::min(lanes, tasks.size());
   std::vector<std::function<Result<>()>> jobs;
   for (std::size_t lane = 0; lane < lanes; ++lane)
-    jobs.push_back([this, &tasks, lane, lanes]() -> Result<> {
+    jobs.push_back([this, &tasks, &committed, lane, lanes]() -> Result<> {
       const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes")) / lanes;
       for (std::size_t i = lane; i < tasks.size(); i += lanes) try {
-          MR_TRY(restore(tasks[i], memory_bytes));
+          MR_TRY(restore(tasks[i], committed, memory_bytes));
         } catch (const std::exception& e) {
           return Error(ErrorCode::unknown_server_error,
                        "task " + tasks[i].runner->task().id().text() + ": " + e.what());
@@ -155,13 +159,16 @@ Result<> TaskGroup::restore_all(std::vector<Opened>& tasks, std::size_t lanes) {
   return run_all(parts_.env, parts_.io, jobs);
 }
 
-Result<> TaskGroup::restore(Opened& opened, std::size_t memory_bytes) {
+Result<> TaskGroup::restore(Opened& opened, const OffsetsToCommit& committed, std::size_t memory_bytes) {
   TaskRunner& runner = *opened.runner;
   Member& member = opened.member;
   TaskDatabase* database = member.database;
   const std::vector<std::string>& names = stored_.at(runner.task().id());
   Restorer restorer(parts_.env, parts_.consumer, parts_.log.admin(), parts_.environment.exactly_once, memory_bytes);
   restorer.on_progress([&](std::int64_t n, std::int64_t remaining) { runner.metrics()->restoring(n, remaining); });
+  for (const auto& queue : runner.task().inputs())
+    if (auto found = committed.find(queue->partition()); found != committed.end())
+      member.inputs[queue->partition()] = found->second.offset;
   for (std::size_t i = 0; i < runner.task().stores().size(); ++i) {
     const Task::Store& store = runner.task().stores()[i];
     auto row = std::find(names.begin(), names.end(), store.spec->name);
@@ -170,16 +177,21 @@ Result<> TaskGroup::restore(Opened& opened, std::size_t memory_bytes) {
     tail.store = i;
     tail.row = static_cast<std::size_t>(row - names.begin());
     const std::int64_t started_ns = parts_.env.clock().monotonic_ns();
-    auto restored = restorer.restore(runner.task(), store, on_disk ? database : nullptr, tail.row);
+    auto restored = restorer.restore(runner.task(), store, on_disk ? database : nullptr, tail.row, committed);
     if (!restored)
       return std::move(restored).error().in("task " + runner.task().id().text() + ", store " + store.spec->name);
     parts_.metrics.restored(static_cast<std::size_t>(restored->reason));
     runner.metrics()->restored(i, parts_.env.clock().monotonic_ns() - started_ns);
     if (!on_disk || !store.changelog) continue;
-    tail.topic = runner.output().topic(store.changelog_topic);
-    runner.output().keep(tail.topic);
-    MR_ASSIGN(TopicDescription topic, parts_.log.admin().describe_topic(store.changelog_topic));
-    tail.topic_id = topic.id;
+    if (store.changelog_topic.empty()) {
+      tail.topic = runner.output().unlogged(store.spec->name);
+      if (restored->reason == RestoreReason::checkpoint) member.inputs_written = database->position(tail.row)->inputs;
+    } else {
+      tail.topic = runner.output().topic(store.changelog_topic);
+      runner.output().keep(tail.topic);
+      MR_ASSIGN(TopicDescription topic, parts_.log.admin().describe_topic(store.changelog_topic));
+      tail.topic_id = topic.id;
+    }
     tail.sequence_base = store.core->logged_sequence();
     tail.observed = restored->observed;
     tail.tail = std::move(restored->tail);

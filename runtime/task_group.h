@@ -52,6 +52,8 @@ class TaskGroup {
   // After stop(): discards all that is not committed and opens every task anew. Tasks in `suspended` process nothing
   // until resume(). Errors as of open().
   Result<> reopen(const std::set<TaskId>& suspended);
+  // Of all inputs, as the coordinator has them.
+  Result<OffsetsToCommit> committed() const;
   void resume(TaskId id);
   // Calls of the log that input has arrived.
   Result<> watch_inputs();
@@ -82,8 +84,8 @@ class TaskGroup {
     Member member;
   };
   Result<Opened> make_task(TaskId id, const TaskSettings& settings);
-  Result<> restore_all(std::vector<Opened>& tasks, std::size_t lanes);
-  Result<> restore(Opened& task, std::size_t memory_bytes);
+  Result<> restore_all(std::vector<Opened>& tasks, const OffsetsToCommit& committed, std::size_t lanes);
+  Result<> restore(Opened& task, const OffsetsToCommit& committed, std::size_t memory_bytes);
   Result<> ignore_inputs_locked();
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   std::vector<TaskId> ids() const;

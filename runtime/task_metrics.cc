@@ -81,6 +81,7 @@ void TaskMetrics::add_inputs(const VisibleEnd& visible_end) {
 void TaskMetrics::add_outputs(const Topology& topology) {
   DocumentedMetrics& d = metrics_.documented();
   for (std::size_t t = 0; t < output_.topic_count(); ++t) {
+    if (output_.produced(t).is_unlogged) continue;
     const std::string& name = output_.produced(t).topic;
     for (const TopologyNode& sink : topology.nodes) {
       if (sink.kind != TopologyNode::Kind::sink || sink.sub_topology != task_.id().sub_topology) continue;

@@ -24,9 +24,11 @@ class Capture final : public TaskOutput {
     topics_.push_back(topic);
     return static_cast<int>(topics_.size() - 1);
   }
+  int unlogged(const std::string&) override { return -1; }
   int partition_count(int) override { return 1; }
   void send(int topic, PartitionId, Timestamp timestamp, BytesView key, BytesView value,
             const Headers* headers) override {
+    if (topic < 0) return;
     auto copy = [](BytesView v) { return v.data() ? std::optional<Bytes>(Bytes(v)) : std::nullopt; };
     all.push_back({topics_[static_cast<std::size_t>(topic)], copy(key), copy(value), timestamp,
                    headers ? *headers : Headers{}, input});

@@ -3,6 +3,7 @@
 // Restore, checkpoint and abort are this one function applied to the same input: changelog records in, the last value
 // of each key out, sorted by row key. (ARCHITECTURE.md, "The changelog is the write-ahead log".)
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <vector>
@@ -20,6 +21,8 @@ struct StorePosition {
   LeaderEpoch leader_epoch = 0;
   Offset next_offset = 0;
   Timestamp written;  // wall clock: a position older than delete.retention.ms cannot be trusted
+  // Instead of a place in a changelog, for a store that has none: the committed input offsets of its task.
+  std::map<TopicPartition, Offset> inputs;
 };
 
 // Cheap to copy: copies share the bytes.

@@ -255,7 +255,8 @@ void TaskStore::log(Entry* e, Timestamp when_deleted) {
     if (!written) fail(entries_->key(e), "its value does not serialise: " + written.error().message());
     value = *written;
     if (!value.data()) value = BytesView("", 0);
-    if (key.size() + value.size() + 128 > environment_.max_message_bytes)
+    const bool is_logged = !environment_.changelog_topic.empty();
+    if (is_logged && key.size() + value.size() + 128 > environment_.max_message_bytes)
       fail(entries_->key(e),
            "the value has grown to " + std::to_string(value.size()) + " bytes, over max.message.bytes = " +
                std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +
@@ -418,7 +419,7 @@ std::size_t TaskStore::trim(std::size_t bytes) {
   return too_large ? pinned_bytes() : 0;
 }
 
-// A store that logs nothing is in no checkpoint: no other one will free it.
+// What is in no checkpoint no other one will free.
 std::size_t TaskStore::pinned_bytes() const {
   std::size_t n = 0;
   if (!environment_.changelog) return n;

@@ -28,6 +28,7 @@ BENCHMARK(one_hop);
 class Output final : public TaskOutput {
  public:
   int topic(const std::string&) override { return 0; }
+  int unlogged(const std::string&) override { return 0; }
   int partition_count(int) override { return 4; }
   void send(int, PartitionId, Timestamp timestamp, BytesView key, BytesView value, const Headers* headers) override {
     if (batch.size() > 128 << 10) batch.clear();

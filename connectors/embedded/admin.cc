@@ -31,6 +31,10 @@ class EmbeddedAdmin : public Admin {
     return PartitionOffsets{o.log_start_offset, o.last_stable_offset, o.high_watermark, o.log_end_offset,
                             o.leader_epoch};
   }
+  Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition& partition, LeaderEpoch epoch) override {
+    MR_ASSIGN(auto log, broker_.partition(partition));
+    return log->end_of_epoch(epoch);
+  }
   Result<> delete_records(const TopicPartition& partition, Offset before) override {
     MR_ASSIGN(auto log, broker_.partition(partition));
     return log->delete_records(before);

@@ -24,6 +24,9 @@ class SimulatedAdmin : public Admin {
   Result<PartitionOffsets> describe_partition(const TopicPartition& partition) override {
     return network_->idempotent([&] { return behind_.describe_partition(partition); });
   }
+  Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition& partition, LeaderEpoch epoch) override {
+    return network_->idempotent([&] { return behind_.end_of_leader_epoch(partition, epoch); });
+  }
   Result<> delete_records(const TopicPartition& partition, Offset before) override {
     return network_->idempotent([&] { return behind_.delete_records(partition, before); });
   }

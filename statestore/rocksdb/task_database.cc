@@ -33,7 +33,7 @@ std::shared_ptr<DatabaseMemory> make_database_memory(std::size_t bytes) {
 namespace {
 
 constexpr const char* positions_family = "millrace.positions";
-constexpr char position_version = 1;
+constexpr char position_version = 1, position_of_inputs_version = 2;
 
 Error storage_error(const std::string& directory, const rocksdb::Status& status) {
   return Error(ErrorCode::kafka_storage_error,
@@ -83,6 +83,17 @@ std::string scratch_in(const std::string& directory) { return directory + "/inge
 
 Bytes encode(const StorePosition& p) {
   Bytes out;
+  if (!p.inputs.empty()) {
+    out += position_of_inputs_version;
+    append_big_endian(out, static_cast<std::int32_t>(p.inputs.size()));
+    for (const auto& [partition, offset] : p.inputs) {
+      append_big_endian(out, static_cast<std::int32_t>(partition.topic.size()));
+      out += partition.topic;
+      append_big_endian(out, partition.partition);
+      append_big_endian(out, offset);
+    }
+    return out;
+  }
   out += position_version;
   append_big_endian(out, p.topic.high);
   append_big_endian(out, p.topic.low);
@@ -95,11 +106,20 @@ Bytes encode(const StorePosition& p) {
 Result<StorePosition> decode_position(BytesView in) {
   ByteReader reader(in);
   const char version = reader.number<char>();
-  if (version != position_version)
-    return Error(ErrorCode::unsupported_version, "a position of version " + std::to_string(version) +
-                                                     "; this Millrace reads version " +
-                                                     std::to_string(position_version));
   StorePosition p;
+  if (version == position_of_inputs_version) {
+    for (auto left = reader.number<std::int32_t>(); left > 0 && reader.ok(); --left) {
+      TopicPartition partition;
+      partition.topic = Bytes(reader.slice(reader.number<std::int32_t>()));
+      partition.partition = reader.number<PartitionId>();
+      p.inputs[partition] = reader.number<Offset>();
+    }
+    if (!reader.ok()) return Error(ErrorCode::corrupt_message, "a position of input offsets that is too short");
+    return p;
+  }
+  if (version != position_version)
+    return Error(ErrorCode::unsupported_version,
+                 "a position of version " + std::to_string(version) + "; this Millrace reads versions 1 and 2");
   p.topic.high = reader.number<std::uint64_t>();
   p.topic.low = reader.number<std::uint64_t>();
   p.leader_epoch = reader.number<LeaderEpoch>();

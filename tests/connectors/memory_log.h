@@ -148,6 +148,9 @@ class MemoryLog : public LogClient, public Admin {
     return TopicDescription{.name = name, .partitions = 1};
   }
   Result<PartitionOffsets> describe_partition(const TopicPartition&) override { return PartitionOffsets{}; }
+  Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition&, LeaderEpoch) override {
+    return std::optional<Offset>();
+  }
   Result<> delete_records(const TopicPartition&, Offset) override { return {}; }
   Result<std::vector<GroupDescription>> describe_groups() override { return std::vector<GroupDescription>{}; }
   // Values of a topic's committed records.

@@ -221,11 +221,11 @@ TEST_F(Refusal, a_position_of_a_newer_version_in_a_checkpoint_is_refused_by_dire
   ASSERT_TRUE(rocksdb::DB::Open({}, task, families, &handles, &db).ok());
   const auto positions = static_cast<std::size_t>(std::ranges::find(names, "millrace.positions") - names.begin());
   ASSERT_LT(positions, names.size());
-  ASSERT_TRUE(db->Put({}, handles[positions], "windows", std::string(1, 2) + std::string(36, 0)).ok());
+  ASSERT_TRUE(db->Put({}, handles[positions], "windows", std::string(1, 3) + std::string(36, 0)).ok());
   for (auto* handle : handles) ASSERT_TRUE(db->DestroyColumnFamilyHandle(handle).ok());
   delete db;
   expect_refused(ErrorCode::unsupported_version,
-                 AllOf(HasSubstr(task), HasSubstr("store windows"), HasSubstr("version 2")));
+                 AllOf(HasSubstr(task), HasSubstr("store windows"), HasSubstr("version 3")));
 }
 
 }  // namespace

@@ -42,6 +42,9 @@ class UnpurgedLog final : public LogClient, private Admin {
   Result<PartitionOffsets> describe_partition(const TopicPartition& partition) override {
     return log_->admin().describe_partition(partition);
   }
+  Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition& partition, LeaderEpoch epoch) override {
+    return log_->admin().end_of_leader_epoch(partition, epoch);
+  }
   Result<> delete_records(const TopicPartition&, Offset) override { return {}; }
   Result<std::vector<GroupDescription>> describe_groups() override { return log_->admin().describe_groups(); }
 

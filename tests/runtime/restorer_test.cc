@@ -207,6 +207,33 @@ TEST_F(RestorerTest, what_came_back_by_files_is_there_after_a_redo) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(last[key_of(i)], i >= 1 && i <= 3 ? 2 : 1) << i;
 }
 
+TEST_F(RestorerTest, a_checkpoint_of_a_leader_epoch_that_the_changelog_does_not_have_is_not_trusted) {
+  create_tables(1);
+  log({{"a", "1"}, {"b", "2"}});
+  ASSERT_TRUE(run(table));
+  const std::string directory = dir_ / "state" / "app" / "0_0";
+  auto next = [&](LeaderEpoch epoch, Offset offset) {  // as if it had been written by a leader that was lost
+    auto database = TaskDatabase::open(real_env(), directory, {"rows"}, make_database_memory(8 << 20));
+    ASSERT_TRUE(database) << database.error().text();
+    auto position = (*database)->position(0);
+    ASSERT_TRUE(position);
+    EXPECT_EQ(position->leader_epoch, 0);
+    position->leader_epoch = epoch;
+    position->next_offset = offset;
+    TaskDatabase::Update update{0, {}};
+    update.rows.position = *position;
+    ASSERT_TRUE((*database)->write({update}));
+  };
+  for (LeaderEpoch epoch : {0, 9}) {
+    next(epoch, 2);
+    auto streams = app(table);
+    ASSERT_TRUE(streams->start());
+    EXPECT_EQ(restores(*streams, epoch == 0 ? "checkpoint" : "leader-epoch"), 1) << epoch;
+    EXPECT_EQ(found(*streams, "b"), "2");
+    ASSERT_TRUE(streams->close());
+  }
+}
+
 TEST_F(RestorerTest, a_value_that_cannot_be_deserialised_is_an_error_that_names_the_task) {
   create_tables(2);
   log({{"a", "abc"}, {"b", "abc"}, {"c", "abc"}, {"d", "abc"}}, 2);  // no number has three bytes

@@ -37,6 +37,9 @@ class FakeAdmin final : public Admin {
   Result<> delete_topic(const std::string&) override { return {}; }
   Result<std::vector<TopicDescription>> list_topics() override { return std::vector<TopicDescription>(); }
   Result<PartitionOffsets> describe_partition(const TopicPartition&) override { return PartitionOffsets(); }
+  Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition&, LeaderEpoch) override {
+    return std::optional<Offset>();
+  }
   Result<> delete_records(const TopicPartition&, Offset) override { return {}; }
   Result<std::vector<GroupDescription>> describe_groups() override { return std::vector<GroupDescription>(); }
 

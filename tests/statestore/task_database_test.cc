@@ -207,6 +207,18 @@ TEST_F(TaskDatabaseTest, refuses_the_rows_of_a_store_that_the_topology_does_not_
   EXPECT_THAT(opened.error().message(), HasSubstr("holds store \"b\", which the topology does not have"));
 }
 
+TEST_P(TaskDatabaseWrites, a_position_may_be_of_input_offsets_instead) {
+  auto written = update(0, 0, {"k=v"});
+  written.rows.position = {};
+  written.rows.position.inputs = {{{"orders", 3}, 17}, {{"a topic", 0}, 0}};
+  ASSERT_TRUE(write({written}));
+  open();
+  ASSERT_TRUE(database->position(0));
+  EXPECT_EQ(database->position(0)->inputs, written.rows.position.inputs);
+  EXPECT_EQ(database->position(0)->topic, TopicId{});
+  EXPECT_THAT(rows(0), ElementsAre("k=v"));
+}
+
 TEST_F(TaskDatabaseTest, is_held_by_one_process_at_a_time) {
   auto second = TaskDatabase::open(real_env(), dir_, {"a", "b"}, make_database_memory(8 << 20));
   ASSERT_FALSE(second);
