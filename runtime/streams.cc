@@ -365,14 +365,14 @@ void Streams::Content::resume_later(TaskId id) {
 
 // ---------------------------------------------------------------- running
 
-// Waits until all before `ends` is processed. False: it was asked to stop.
+// Waits until all before `ends` is processed. False: it was asked to stop, or closed.
 Result<bool> Streams::Content::reach(const InputEnds& ends, const std::function<void()>& progress) {
   for (;;) {
     progress();
     const bool is_reached = tasks->has_processed_to(ends);
     MonitorLock lock(monitor);
     if (failure) return *failure;
-    if (stop_asked) return false;
+    if (stop_asked || state != StreamsState::running) return false;  // or closed meanwhile
     if (is_reached) return true;
     env.wait(lock, [&] { return failure || stop_asked; }, 2ms);
   }

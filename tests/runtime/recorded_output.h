@@ -25,6 +25,7 @@ class RecordedOutput final : public TaskOutput {
     topics_.push_back(topic);
     return static_cast<int>(topics_.size() - 1);
   }
+  int unlogged(const std::string& store) override { return topic("unlogged " + store); }
   int partition_count(int) override { return partitions; }
   void send(int topic, PartitionId partition, Timestamp timestamp, BytesView key, BytesView value,
             const Headers* headers) override {

@@ -149,6 +149,9 @@ class ScriptedLog final : public Producer, public Consumer, public Admin {
     Partition& p = at(partition);
     return PartitionOffsets{p.start, p.undecided.value_or(p.end), p.end, p.end, 0};
   }
+  Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition&, LeaderEpoch) override {
+    return std::optional<Offset>();
+  }
   Result<> delete_records(const TopicPartition& partition, Offset before) override {
     return call("delete_records", partition.text() + ":" + std::to_string(before));
   }

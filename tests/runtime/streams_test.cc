@@ -523,6 +523,19 @@ TEST_F(StreamsTest, the_input_ends_while_others_go_on_writing) {
   EXPECT_EQ(last_counts()["a"], 1);
 }
 
+TEST_F(StreamsTest, a_close_ends_the_wait_for_the_end_of_input) {
+  may_go_on = is_asleep = false;
+  say("sleep");
+  auto streams = app({}, sleeping);
+  ASSERT_TRUE(streams->start());
+  std::thread waiter([&] { EXPECT_TRUE(streams->run_until_end_of_input()); });
+  while (!is_asleep.load()) std::this_thread::yield();
+  EXPECT_FALSE(streams->close(1ms));
+  waiter.join();
+  may_go_on = true;
+  EXPECT_TRUE(streams->close());
+}
+
 TEST_F(StreamsTest, close_returns_within_its_time_out_while_a_lambda_sleeps) {
   may_go_on = is_asleep = false;
   say("sleep");
