@@ -76,7 +76,6 @@ Result<> Restorer::write(Reading& r) {
   r.pieces.clear();
   r.bytes = r.records = 0;
   rows.position.topic = r.topic;
-  rows.position.next_offset = r.passed;
   rows.position.written = env_.clock().now();
   env_.fault_point("restore.write.before");
   return r.database->write({{r.row_index, std::move(rows)}});
@@ -90,6 +89,8 @@ Result<> Restorer::read(Reading& r, Offset from, Offset end) {
     FetchRequest request{r.changelog, batches.end(), fetch_bytes_max};
     request.isolation = isolation();
     MR_ASSIGN(FetchedBatches fetched, consumer_.fetch(request));
+    const Offset visible = exactly_once_ ? fetched.last_stable_offset : fetched.high_watermark;
+    if (fetched.bytes->empty() && visible >= end) break;  // compaction has left nothing there
     if (fetched.bytes->empty())
       return Error(ErrorCode::corrupt_message, r.changelog.text() + " gives no records from offset " +
                                                    std::to_string(batches.end()) + " on, but ends at " +

@@ -6,6 +6,8 @@
 
 #include "millrace/base/murmur2.h"
 #include "tests/runtime/embedded_app.h"
+#include "tests/runtime/recorded_output.h"
+#include "tests/runtime/scripted_log.h"
 
 namespace millrace {
 namespace {
@@ -205,6 +207,25 @@ TEST_F(RestorerTest, what_came_back_by_files_is_there_after_a_redo) {
   std::map<std::string, std::int64_t> last;
   for (const ConsumedRecord& r : records("counts")) last[*r.key] = from_big_endian<std::int64_t>(r.value->data());
   for (int i = 0; i < 10; ++i) EXPECT_EQ(last[key_of(i)], i >= 1 && i <= 3 ? 2 : 1) << i;
+}
+
+TEST(Restorer, a_changelog_whose_end_was_compacted_away_is_whole) {
+  StreamsBuilder builder;
+  table(builder);
+  const Topology topology = builder.build();
+  RecordedOutput output;
+  TaskSettings settings;
+  settings.application_id = "app";
+  Task task({0, 0}, topology, {0}, settings, output, {}, [](const StoreSpec&) { return nullptr; });
+  ScriptedLog log;
+  log.create(changelog);
+  const TopicPartition partition{changelog, 0};
+  log.put(partition, {{"a", std::string(8, '\0') + "1"}});
+  log.at(partition).end += 6;  // an aborted transaction and its marker, behind which the log has begun another segment
+  Restorer restorer(real_env(), log, log, true, 1 << 20);
+  auto restored = restorer.restore(task, task.stores().at(0), nullptr, 0, {});
+  ASSERT_TRUE(restored) << restored.error().text();
+  EXPECT_EQ(restored->records, 1);
 }
 
 TEST_F(RestorerTest, a_checkpoint_of_a_leader_epoch_that_the_changelog_does_not_have_is_not_trusted) {
