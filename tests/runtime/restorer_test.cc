@@ -209,23 +209,56 @@ TEST_F(RestorerTest, what_came_back_by_files_is_there_after_a_redo) {
   for (int i = 0; i < 10; ++i) EXPECT_EQ(last[key_of(i)], i >= 1 && i <= 3 ? 2 : 1) << i;
 }
 
-TEST(Restorer, a_changelog_whose_end_was_compacted_away_is_whole) {
-  StreamsBuilder builder;
-  table(builder);
-  const Topology topology = builder.build();
-  RecordedOutput output;
-  TaskSettings settings;
-  settings.application_id = "app";
-  Task task({0, 0}, topology, {0}, settings, output, {}, [](const StoreSpec&) { return nullptr; });
-  ScriptedLog log;
-  log.create(changelog);
-  const TopicPartition partition{changelog, 0};
-  log.put(partition, {{"a", std::string(8, '\0') + "1"}});
-  log.at(partition).end += 6;  // an aborted transaction and its marker, behind which the log has begun another segment
-  Restorer restorer(real_env(), log, log, true, 1 << 20);
-  auto restored = restorer.restore(task, task.stores().at(0), nullptr, 0, {});
+// A log as a test wants it, and a task with one store.
+class ScriptedRestore : public ::testing::Test {
+ protected:
+  ScriptedRestore() {
+    StreamsBuilder builder;
+    table(builder);
+    topology_ = builder.build();
+    settings_.application_id = "app";
+    log_.create(changelog);
+  }
+  Result<Restored> restore(TaskDatabase* database) {
+    Task task({0, 0}, topology_, {0}, settings_, output_, {},
+              [&](const StoreSpec&) { return database ? database->rows(0) : nullptr; });
+    Restorer restorer(real_env(), log_, log_, true, 1 << 20);
+    return restorer.restore(task, task.stores().at(0), database, 0, {});
+  }
+  const TopicPartition partition_{changelog, 0};
+  ScriptedLog log_;
+  Topology topology_;
+  RecordedOutput output_;
+  TaskSettings settings_;
+};
+
+TEST_F(ScriptedRestore, a_changelog_whose_end_was_compacted_away_is_whole) {
+  log_.put(partition_, {{"a", "1"}});
+  log_.at(partition_).end +=
+      6;  // an aborted transaction and its marker, behind which the log has begun another segment
+  auto restored = restore(nullptr);
   ASSERT_TRUE(restored) << restored.error().text();
   EXPECT_EQ(restored->records, 1);
+}
+
+TEST_F(ScriptedRestore, the_checkpoint_that_it_writes_stands_behind_the_last_batch_that_it_holds) {
+#ifdef __SANITIZE_THREAD__
+  GTEST_SKIP() << "ThreadSanitizer does not know Debian's RocksDB";
+#endif
+  const auto directory =
+      std::filesystem::temp_directory_path() / ("millrace-restore-" + std::to_string(real_env().random().next()));
+  {
+    auto database = TaskDatabase::open(real_env(), directory, {"rows"}, make_database_memory(8 << 20));
+    ASSERT_TRUE(database) << database.error().text();
+    for (int i = 0; i < 30; ++i) log_.put(partition_, {{key_of(i), std::string(100'000, 'v')}}, {.leader_epoch = 3});
+    log_.put_marker(partition_, ControlType::abort, 9);  // of a later epoch, as a restarted broker writes it
+    auto restored = restore(database->get());
+    ASSERT_TRUE(restored) << restored.error().text();
+    ASSERT_TRUE((*database)->position(0));
+    EXPECT_EQ((*database)->position(0)->next_offset, 30);
+    EXPECT_EQ((*database)->position(0)->leader_epoch, 3);
+  }
+  std::filesystem::remove_all(directory);
 }
 
 TEST_F(RestorerTest, a_checkpoint_of_a_leader_epoch_that_the_changelog_does_not_have_is_not_trusted) {
