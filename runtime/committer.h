@@ -132,8 +132,8 @@ class Committer {
   std::optional<Error> failure_;
   bool last_committed_ = false;
   std::atomic<std::int64_t> commits_{0};
-  bool is_undecided_ =
-      false;  // the last commit was asked for, and no answer came; of the one who commits, or while paused
+  // The last commit was asked for, and no answer came. Of the one who commits; of others while it is paused.
+  bool is_undecided_ = false;
   std::mutex& checkpoint_mutex_;  // tails, and one checkpoint at a time
   bool checkpointing_ = false;    // under monitor_
   bool relief_wanted_ = false;    // under monitor_: a checkpoint is due, whatever its size

@@ -55,10 +55,8 @@ Result<> GlobalTask::load(Admin& admin) {
 void GlobalTask::drop(const Input& input, Offset offset) {
   if (!is_loaded_) return;
   dropped_.add(1, metrics_.clock().monotonic_ns());
-  if (dropped_.total() > 5 && dropped_.total() % 10'000 != 0) return;
-  log_warn("record dropped", {{"task", task_id},
-                              {"where", input.partition.text() + ", offset " + std::to_string(offset)},
-                              {"why", "null key"}});
+  if (counters_.drop())
+    log_warn("record dropped", {{"task", task_id}, {"where", place_of(input.partition, offset)}, {"why", "null key"}});
 }
 
 // Fetches and applies one piece; false when there was nothing.

@@ -57,6 +57,7 @@ class GlobalTask final : public Runnable {
   GlobalStores stores_;
   std::vector<std::unique_ptr<Input>> inputs_;
   bool is_loaded_ = false;
+  TaskCounters counters_;
   Meter dropped_;
 };
 

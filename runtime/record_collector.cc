@@ -27,32 +27,36 @@ void BuilderPool::give_back(RecordBatchBuilder builder) {
 }
 
 int RecordCollector::topic(const std::string& topic) {
-  for (std::size_t i = 0; i < topics_.size(); ++i)
-    if (!topics_[i].is_unlogged && topics_[i].target.topic == topic) return static_cast<int>(i);
+  if (int known = number_of(topic, false); known >= 0) return known;
   auto description = admin_.describe_topic(topic);
   if (!description) throw StreamsError("topic " + topic + ": " + description.error().text());
   Topic t;
   t.message_bytes_max = description->message_bytes_max();
   t.batch_bytes_max = std::min(batch_bytes_max, t.message_bytes_max);
   t.target = {topic, description->partitions};
-  for (PartitionId p = 0; p < description->partitions; ++p) t.partitions.push_back({topic, p});
-  t.open.resize(t.partitions.size());
-  t.touched.resize(t.partitions.size());
-  topics_.push_back(std::move(t));
-  return static_cast<int>(topics_.size() - 1);
+  return add(std::move(t));
 }
 
 int RecordCollector::unlogged(const std::string& store) {
-  for (std::size_t i = 0; i < topics_.size(); ++i)
-    if (topics_[i].is_unlogged && topics_[i].target.topic == store) return static_cast<int>(i);
+  if (int known = number_of(store, true); known >= 0) return known;
   Topic t;
   t.batch_bytes_max = batch_bytes_max;
   t.message_bytes_max = SIZE_MAX;
   t.target = {store, 1};
-  t.partitions.push_back({store, 0});
-  t.open.resize(1);
-  t.touched.resize(1);
   t.keep = t.is_unlogged = true;
+  return add(std::move(t));
+}
+
+int RecordCollector::number_of(const std::string& name, bool is_unlogged) const {
+  for (std::size_t i = 0; i < topics_.size(); ++i)
+    if (topics_[i].is_unlogged == is_unlogged && topics_[i].target.topic == name) return static_cast<int>(i);
+  return -1;
+}
+
+int RecordCollector::add(Topic t) {
+  for (PartitionId p = 0; p < t.target.partitions; ++p) t.partitions.push_back({t.target.topic, p});
+  t.open.resize(t.partitions.size());
+  t.touched.resize(t.partitions.size());
   topics_.push_back(std::move(t));
   return static_cast<int>(topics_.size() - 1);
 }

@@ -101,6 +101,8 @@ class RecordCollector final : public TaskOutput {
     RecordBatchBuilder batch;
     std::int64_t records;  // sent to the topic up to this batch's last
   };
+  int number_of(const std::string& name, bool is_unlogged) const;  // -1: it has none yet
+  int add(Topic topic);
   // The open batch that has room for a record of about `bytes`; of null keys (partition -1), the partition as well.
   RecordBatchBuilder& batch_for(int topic, PartitionId& partition, std::size_t bytes);
   void close_batch(int topic, PartitionId partition);

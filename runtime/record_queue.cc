@@ -54,18 +54,13 @@ bool RecordQueue::advance() {
 }
 
 void RecordQueue::drop(const RecordView& record, const std::string& why) {
-  if (counters_.drop()) log_warn("record dropped", {{"where", where(record)}, {"why", why}});
-}
-
-std::string RecordQueue::where(const RecordView& record) const {
-  return "topic " + partition_.topic + ", partition " + std::to_string(partition_.partition) + ", offset " +
-         std::to_string(record.offset);
+  if (counters_.drop()) log_warn("record dropped", {{"where", place_of(partition_, record.offset)}, {"why", why}});
 }
 
 void RecordQueue::refuse(const RecordView& record, const std::string& why) {
   if (on_error_ == OnError::skip) return drop(record, why);
   ++counters_.dropped;
-  throw StreamsError(where(record) + ": " + why +
+  throw StreamsError(place_of(partition_, record.offset) + ": " + why +
                      ". Set deserialization.exception.handler to continue, to skip and count such records");
 }
 
@@ -107,7 +102,7 @@ bool RecordQueue::take(const RecordView& record) {
                                           *static_cast<Timestamp*>(to) = *static_cast<const Timestamp*>(r.value);
                                         }});
     } catch (const std::exception& e) {
-      throw StreamsError(where(record) + ": the timestamp extractor failed: " + e.what());
+      throw StreamsError(place_of(partition_, record.offset) + ": the timestamp extractor failed: " + e.what());
     }
     head_.timestamp = extracted;
   }

@@ -74,7 +74,6 @@ class RecordQueue {
   bool take(const RecordView& record);
   void refuse(const RecordView& record, const std::string& why);
   void drop(const RecordView& record, const std::string& why);
-  std::string where(const RecordView& record) const;
   Result<const void*> object(AnyValue& into, const AnySerde& serde, BytesView bytes, bool is_key, bool nullable);
 
   const TopologyNode& source_;

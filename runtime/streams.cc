@@ -352,7 +352,7 @@ Result<> Streams::Content::start_over(const std::set<TaskId>& suspended) {
   }
   MR_ASSIGN(OffsetsToCommit committed, tasks->committed());
   MR_TRY(committer->settle(committed));
-  MR_TRY(tasks->reopen(suspended));
+  MR_TRY(tasks->reopen(suspended, committed));
   if (environment.exactly_once) MR_TRY(producer->begin_transaction());
   return tasks->watch_inputs();
 }

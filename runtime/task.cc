@@ -31,9 +31,10 @@ class LogWriter final : public ChangelogWriter {
   const PartitionId partition_;
 };
 
-std::string where(const RecordContext& c) {
-  return "topic " + std::string(c.topic) + ", partition " + std::to_string(c.partition) + ", offset " +
-         std::to_string(c.offset);
+std::string where(const RecordContext& c) { return place_of({std::string(c.topic), c.partition}, c.offset); }
+
+StreamsError failure(TaskId task, const RecordContext& c, const std::string& what) {
+  return StreamsError("task " + task.text() + ", " + where(c) + ": " + what);
 }
 
 }  // namespace
@@ -77,6 +78,7 @@ void Task::add_store(const StoreSpec& spec, Checkpoint* checkpoint) {
   environment.changelog_topic = s.changelog_topic;
   if (auto known = settings_.message_bytes_max.find(s.changelog_topic); known != settings_.message_bytes_max.end())
     environment.max_message_bytes = known->second;
+  if (!spec.logging) environment.max_message_bytes = SIZE_MAX;  // no log refuses what is not logged
   environment.clock = settings_.store_clock;
   if (spec.kind == StoreSpec::Kind::key_value) {
     auto store = std::make_unique<TaskKeyValueStore>(spec, environment);
@@ -154,14 +156,15 @@ bool Task::process_one() {
     source->process({queue->key(), queue->value(), nullptr, context.timestamp, context.headers, &context});
   } catch (const StreamsError& e) {
     if (e.code()) throw;  // the log's, whatever the record
-    throw StreamsError("task " + id_.text() + ", " + where(context) + ": " + e.what());
-  } catch (
-      const StoreError& e) {  // of the disk or a serde: no handler may skip it, the store would be wrong in silence
-    throw StreamsError("task " + id_.text() + ", " + where(context) + ": " + e.what());
+    throw failure(id_, context, e.what());
+  } catch (const StoreError& e) {
+    // Of the disk or a serde: no handler may skip it, the store would be wrong in silence.
+    throw failure(id_, context, e.what());
   } catch (const std::exception& e) {
     if (settings_.on_processing_error == OnError::fail)
-      throw StreamsError("task " + id_.text() + ", " + where(context) + ": a processor failed: " + e.what() +
-                         ". Set processing.exception.handler to continue, to skip and count such records");
+      throw failure(id_, context,
+                    std::string("a processor failed: ") + e.what() +
+                        ". Set processing.exception.handler to continue, to skip and count such records");
     ++counters_.dropped;
     log_warn("a processor failed; the record is skipped",
              {{"task", id_.text()}, {"where", where(context)}, {"why", e.what()}});

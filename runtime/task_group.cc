@@ -26,7 +26,8 @@ Result<> TaskGroup::open(std::size_t lanes) {
   const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
   memory_ = make_database_memory(memory_bytes / share_of_database_memory);
   MR_TRY(open_databases(ids()));
-  MR_TRY(open_tasks({}, lanes));
+  MR_ASSIGN(OffsetsToCommit at, committed());
+  MR_TRY(open_tasks({}, at, lanes));
   for (auto& r : runners_)
     for (const auto& queue : r->task().inputs()) inputs_.insert(queue->partition());
   return {};
@@ -61,10 +62,9 @@ Result<OffsetsToCommit> TaskGroup::committed() const {
   return parts_.consumer.committed(inputs);
 }
 
-Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended, std::size_t lanes) {
+Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended, const OffsetsToCommit& committed, std::size_t lanes) {
   const std::vector<TaskId> all = ids();
   const TaskSettings each = settings(std::max<std::size_t>(all.size(), 1));
-  MR_ASSIGN(OffsetsToCommit committed, this->committed());
   std::vector<Opened> opened;
   for (TaskId id : all) {
     MR_ASSIGN(Opened task, make_task(id, each));
@@ -232,9 +232,7 @@ Result<> TaskGroup::seek(TaskRunner& runner, const OffsetsToCommit& committed) {
 }
 
 Result<Offset> TaskGroup::visible_end(const TopicPartition& partition) const {
-  const bool own = parts_.environment.embedded && parts_.topics.repartition_topics.contains(partition.topic);
-  const bool committed = parts_.environment.exactly_once && !own;
-  return parts_.consumer.end_offset(partition, committed ? Isolation::read_committed : Isolation::read_uncommitted);
+  return parts_.consumer.end_offset(partition, parts_.environment.visible(partition.topic));
 }
 
 Result<> TaskGroup::watch_inputs() {
@@ -293,7 +291,7 @@ bool TaskGroup::stop() {
   return true;
 }
 
-Result<> TaskGroup::reopen(const std::set<TaskId>& suspended) {
+Result<> TaskGroup::reopen(const std::set<TaskId>& suspended, const OffsetsToCommit& committed) {
   std::vector<std::unique_ptr<TaskRunner>> gone;
   {
     std::unique_lock lock(mutex_);
@@ -311,7 +309,7 @@ Result<> TaskGroup::reopen(const std::set<TaskId>& suspended) {
   parts_.metrics.forget_tasks();
   parts_.metrics.tasks_closed(static_cast<std::int64_t>(gone.size()));
   gone.clear();
-  return open_tasks(suspended, 1);  // called from a job of the executor that lanes would wait for
+  return open_tasks(suspended, committed, 1);  // called from a job of the executor that lanes would wait for
 }
 
 void TaskGroup::resume(TaskId id) {

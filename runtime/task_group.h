@@ -49,9 +49,9 @@ class TaskGroup {
   // No task runs any more when it returns (a lambda that does not return is waited for); queries that wait are
   // answered. False: the simulated node died.
   bool stop();
-  // After stop(): discards all that is not committed and opens every task anew. Tasks in `suspended` process nothing
-  // until resume(). Errors as of open().
-  Result<> reopen(const std::set<TaskId>& suspended);
+  // After stop(): discards all that is not committed and opens every task anew, at `committed`. Tasks in `suspended`
+  // process nothing until resume(). Errors as of open().
+  Result<> reopen(const std::set<TaskId>& suspended, const OffsetsToCommit& committed);
   // Of all inputs, as the coordinator has them.
   Result<OffsetsToCommit> committed() const;
   void resume(TaskId id);
@@ -77,7 +77,7 @@ class TaskGroup {
   Result<TaskId> post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const;
 
  private:
-  Result<> open_tasks(const std::set<TaskId>& suspended, std::size_t lanes);
+  Result<> open_tasks(const std::set<TaskId>& suspended, const OffsetsToCommit& committed, std::size_t lanes);
   Result<> open_databases(const std::vector<TaskId>& ids);
   struct Opened {
     std::unique_ptr<TaskRunner> runner;

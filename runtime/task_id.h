@@ -18,6 +18,12 @@ struct TaskId {
   std::string text() const { return std::to_string(sub_topology) + "_" + std::to_string(partition); }
 };
 
+// Where a record stands, for messages.
+inline std::string place_of(const TopicPartition& partition, Offset offset) {
+  return "topic " + partition.topic + ", partition " + std::to_string(partition.partition) + ", offset " +
+         std::to_string(offset);
+}
+
 // A program that cannot go on: a handler said fail, or the log or a store did. The message names topic, partition and
 // offset where there are.
 class StreamsError : public std::runtime_error {

@@ -123,14 +123,14 @@ bool TaskRunner::fetch(std::size_t index) {
   RecordQueue& queue = *task_->inputs()[index];
   FetchRequest request{queue.partition(), queue.fetch_offset(), fetch_bytes_max};
   request.isolation = environment_.exactly_once ? Isolation::read_committed : Isolation::read_uncommitted;
-  if (environment_.embedded && environment_.repartition_topics.contains(queue.partition().topic))
+  if (environment_.reads_undecided(queue.partition().topic))
     request.own_producer_id = environment_.producer->producer_id();
   const std::int64_t started_ns = metrics_ ? environment_.clock->monotonic_ns() : 0;
   auto fetched = environment_.consumer->fetch(request);
   if (!fetched) throw StreamsError(queue.partition().text() + ": " + fetched.error().text(), fetched.error().code());
   const bool any = !fetched->bytes->empty();
   const std::int64_t added_before = queue.batches().records_added();
-  const bool committed = request.isolation == Isolation::read_committed && request.own_producer_id < 0;
+  const bool committed = environment_.visible(queue.partition().topic) == Isolation::read_committed;
   const Offset end = committed ? fetched->last_stable_offset : fetched->high_watermark;
   if (any) queue.add(*std::move(fetched));
   fetched_to_[index].store(any ? queue.fetch_offset() : end);

@@ -37,6 +37,11 @@ struct RunnerEnvironment {
   bool embedded = true;
   std::set<std::string>
       repartition_topics;  // read past the last stable offset, up to other producers' undecided records
+  bool reads_undecided(const std::string& topic) const { return embedded && repartition_topics.contains(topic); }
+  // Up to where a task may read `topic`, other producers' undecided records in a repartition topic left aside.
+  Isolation visible(const std::string& topic) const {
+    return exactly_once && !reads_undecided(topic) ? Isolation::read_committed : Isolation::read_uncommitted;
+  }
   std::size_t tail_bytes_max = 64 << 20;
   std::size_t value_cache_bytes = 64 << 20;  // for each task
   std::function<void(TaskRunner&)> on_cut;   // a task has made its cut

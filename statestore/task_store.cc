@@ -255,8 +255,7 @@ void TaskStore::log(Entry* e, Timestamp when_deleted) {
     if (!written) fail(entries_->key(e), "its value does not serialise: " + written.error().message());
     value = *written;
     if (!value.data()) value = BytesView("", 0);
-    const bool is_logged = !environment_.changelog_topic.empty();
-    if (is_logged && key.size() + value.size() + 128 > environment_.max_message_bytes)
+    if (key.size() + value.size() + 128 > environment_.max_message_bytes)
       fail(entries_->key(e),
            "the value has grown to " + std::to_string(value.size()) + " bytes, over max.message.bytes = " +
                std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +

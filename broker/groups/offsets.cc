@@ -112,8 +112,7 @@ Result<> Offsets::commit(const std::string& group, const GroupOffsets& offsets) 
     MR_TRY(log_->append(batch, {}));
     for (const auto& [partition, offset] : offsets) apply({group, partition}, offset);
   }
-  if (log_->logs().flush_mode() == FlushMode::os) return {};
-  return flusher_.sync({log_});
+  return sync();
 }
 
 Result<> Offsets::add_to_transaction(const std::string& group, const GroupOffsets& offsets,
@@ -155,16 +154,11 @@ Result<> Offsets::remove_group(const std::string& group) {
     std::lock_guard lock(mutex_);
     auto found = groups_.find(group);
     if (found == groups_.end()) return Error(ErrorCode::group_id_not_found, "there is no group " + group);
-    RecordBatchBuilder builder;
-    auto now = log_->logs().env().clock().now();
-    for (const auto& [partition, offset] : found->second) {
-      builder.append(now, encode_offset_key({group, partition}), BytesView());
-    }
-    MR_TRY(log_->append(builder, {}));
-    groups_.erase(found);
+    std::vector<OffsetKey> keys;
+    for (const auto& [partition, offset] : found->second) keys.push_back({group, partition});
+    MR_TRY(remove(keys));
   }
-  if (log_->logs().flush_mode() == FlushMode::os) return {};
-  return flusher_.sync({log_});
+  return sync();
 }
 
 Result<> Offsets::remove_topic(const std::string& topic) {
@@ -175,12 +169,22 @@ Result<> Offsets::remove_topic(const std::string& topic) {
       for (const auto& [partition, offset] : offsets)
         if (partition.topic == topic) keys.push_back({group, partition});
     if (keys.empty()) return {};
-    RecordBatchBuilder builder;
-    auto now = log_->logs().env().clock().now();
-    for (const auto& key : keys) builder.append(now, encode_offset_key(key), BytesView());
-    MR_TRY(log_->append(builder, {}));
-    for (const auto& key : keys) apply(key, std::nullopt);
+    MR_TRY(remove(keys));
   }
+  return sync();
+}
+
+// Under mutex_.
+Result<> Offsets::remove(const std::vector<OffsetKey>& keys) {
+  RecordBatchBuilder builder;
+  auto now = log_->logs().env().clock().now();
+  for (const auto& key : keys) builder.append(now, encode_offset_key(key), BytesView());
+  MR_TRY(log_->append(builder, {}));
+  for (const auto& key : keys) apply(key, std::nullopt);
+  return {};
+}
+
+Result<> Offsets::sync() {
   if (log_->logs().flush_mode() == FlushMode::os) return {};
   return flusher_.sync({log_});
 }

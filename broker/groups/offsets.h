@@ -68,6 +68,8 @@ class Offsets {
   Result<> load();
   Result<RecordBatchBuilder> encode(const std::string& group, const GroupOffsets& offsets) const;
   void apply(const OffsetKey& key, const std::optional<GroupOffset>& offset);
+  Result<> remove(const std::vector<OffsetKey>& keys);
+  Result<> sync();
 
   std::shared_ptr<PartitionLog> log_;
   Flusher& flusher_;
