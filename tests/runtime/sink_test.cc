@@ -56,15 +56,6 @@ class SinkTest : public ::testing::Test {
     sink_->process({key, value, nullptr, Timestamp{42}, headers, nullptr});
     return output_.sent.back();
   }
-  template <class F>
-  std::string message(F f) {
-    try {
-      f();
-    } catch (const StreamsError& e) {
-      return e.what();
-    }
-    return "no error";
-  }
   Topology topology_;
   RecordedOutput output_;
   std::unique_ptr<Sink> sink_;
@@ -131,9 +122,9 @@ TEST_F(SinkTest, a_windowed_key_has_the_partition_of_its_key_whatever_its_window
 TEST_F(SinkTest, what_the_serde_refuses_is_an_error_that_names_sink_topic_and_which_of_both_it_is) {
   make([](StreamsBuilder& b) { b.stream(Topic<std::string, std::string>{"in"}).to(choosy_out); }, 1);
   const std::string good = "good", bad = "!bad";
-  EXPECT_THAT(message([&] { send(&bad, &good); }), AllOf(HasSubstr("KSTREAM-SINK-0000000001"), HasSubstr("app-out"),
-                                                         HasSubstr("the key"), HasSubstr("an exclamation")));
-  EXPECT_THAT(message([&] { send(&good, &bad); }), HasSubstr("the value"));
+  EXPECT_THAT(message_of([&] { send(&bad, &good); }), AllOf(HasSubstr("KSTREAM-SINK-0000000001"), HasSubstr("app-out"),
+                                                            HasSubstr("the key"), HasSubstr("an exclamation")));
+  EXPECT_THAT(message_of([&] { send(&good, &bad); }), HasSubstr("the value"));
   EXPECT_TRUE(output_.sent.empty());
   send(&good, &good);
   EXPECT_EQ(output_.take(), "app-out:good=good");

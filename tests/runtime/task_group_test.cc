@@ -1,102 +1,21 @@
 // What is not committed is aborted and done again: after a commit of unknown outcome, and after a task's code failed.
-#include <gmock/gmock.h>
-#include <gtest/gtest.h>
-
-#include <atomic>
-#include <filesystem>
-#include <map>
 #include <thread>
 
-#include "millrace/base/env_real.h"
-#include "millrace/base/metrics.h"
-#include "millrace/client_factory.h"
-#include "millrace/connectors/simulated/simulated_client.h"
-#include "millrace/dsl/streams_builder.h"
-#include "millrace/dsl/topology.h"
-#include "millrace/runtime/streams.h"
+#include "tests/runtime/counting_app.h"
 
 namespace millrace {
 namespace {
 
 using ::testing::HasSubstr;
 
-constexpr Topic<std::string, std::string> events{"events", {.partitions = 2}};
-constexpr Topic<std::string, std::int64_t> counts{"counts", {.partitions = 2}};
-
-std::atomic<int> failures_left{0};
-
-void counted(StreamsBuilder& builder) {
-  builder.stream(events)
-      .group_by([](const std::string& value) {
-        if (value == "poison" && failures_left.fetch_sub(1) > 0) throw std::runtime_error("cannot digest it");
-        return value;
-      })
-      .count({.as = "counts-by-value"})
-      .to_stream()
-      .to(counts);
-}
-
-class TaskGroupTest : public ::testing::Test {
+class TaskGroupTest : public CountingApp {
  protected:
-  void SetUp() override {
-    dir_ = std::filesystem::temp_directory_path() / ("millrace-redo-" + std::to_string(real_env().random().next()));
-    auto log = make_log_client(real_env(), dir_ / "data", {});
-    ASSERT_TRUE(log) << log.error().text();
-    log_ = *std::move(log);
-    ASSERT_TRUE(log_->admin().create_topic({"events", 2, {}}));
-    failures_left = 0;
-  }
-  void TearDown() override {
-    log_.reset();
-    std::filesystem::remove_all(dir_);
-  }
-  void send(const std::string& key, const std::string& value) {
-    auto producer = log_->make_producer({});
-    ASSERT_TRUE(producer);
-    ProducerRecord record;
-    record.topic = "events";
-    record.key = Bytes(key);
-    record.value = Bytes(value);
-    auto sent = (*producer)->send(std::move(record)).get();
-    ASSERT_TRUE(sent) << sent.error().text();
-  }
-  std::unique_ptr<Streams> app(LogClient& log, ConfigValues config = {}) {
-    config["statestore.cache.max.bytes"] = "0";
-    StreamsBuilder builder;
-    counted(builder);
-    return std::make_unique<Streams>("redo", builder.build(), StreamsOptions{config, dir_ / "state", dir_}, real_env(),
-                                     log);
-  }
-  // All committed updates of each key, in order.
-  std::map<std::string, std::vector<std::int64_t>> updates() {
-    ConsumerConfig config;
-    config.isolation = Isolation::read_committed;
-    config.auto_offset_reset = ConsumerConfig::OffsetReset::earliest;
-    auto consumer = log_->make_consumer(config);
-    EXPECT_TRUE(consumer);
-    EXPECT_TRUE((*consumer)->assign({{"counts", 0}, {"counts", 1}}));
-    std::map<std::string, std::vector<std::int64_t>> result;
-    for (;;) {
-      auto some = (*consumer)->poll(0ms);
-      if (!some || some->empty()) return result;
-      for (const auto& r : *some) result[*r.key].push_back(from_big_endian<std::int64_t>(r.value->data()));
-    }
-  }
   static double redone(const Streams& streams) {
     for (const MetricValue& m : streams.metrics())
       if (m.name.name == "redo-total") return m.value;
     return -1;
   }
-
-  std::filesystem::path dir_;
-  std::unique_ptr<LogClient> log_;
 };
-
-std::vector<std::int64_t> up_to(std::int64_t n) {
-  std::vector<std::int64_t> all;
-  for (std::int64_t i = 1; i <= n; ++i) all.push_back(i);
-  return all;
-}
 
 TEST_F(TaskGroupTest, a_task_whose_code_fails_is_replaced_and_nothing_is_lost_or_repeated) {
   for (int i = 0; i < 50; ++i) send("k" + std::to_string(i), "fine");
@@ -151,11 +70,7 @@ TEST_F(TaskGroupTest, without_a_handler_a_failing_task_stops_the_application) {
 
 TEST_F(TaskGroupTest, a_commit_of_unknown_outcome_counts_once) {
   for (int round = 0; round < 5; ++round) {
-    SimulatedNetwork network;
-    network.seed = static_cast<std::uint64_t>(round) + 1;
-    network.lost_request = network.lost_answer = 0.02;
-    network.unknown_outcome = 0.4;
-    SimulatedClient flaky(real_env(), *log_, network);
+    SimulatedClient flaky(real_env(), *log_, unknown_outcomes(round + 1));
     auto streams = app(flaky, {{"commit.interval.ms", "2"}});
     ASSERT_TRUE(streams->start());
     for (int i = 0; i < 60; ++i) send("k" + std::to_string(i % 7), "v" + std::to_string(i % 3));

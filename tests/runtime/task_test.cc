@@ -50,14 +50,6 @@ class TaskTest : public ::testing::Test {
     while (task.process_one()) {
     }
   }
-  static std::string message(const std::function<void()>& f) {
-    try {
-      f();
-    } catch (const StreamsError& e) {
-      return e.what();
-    }
-    return "no error";
-  }
   TaskSettings settings_;
   RecordedOutput output_;
   GlobalStores global_stores_;
@@ -92,8 +84,8 @@ TEST_F(TaskTest, stream_time_goes_on_from_where_it_was_and_lateness_is_measured_
 TEST_F(TaskTest, a_users_exception_stops_it_at_the_record_and_says_where_and_what_to_do) {
   Task& task = make(failing);
   put(task, {{"k", "good"}, {"k", "bad"}, {"k", "good"}});
-  EXPECT_THAT(message([&] { run(task); }), AllOf(HasSubstr("task 0_2"), HasSubstr("topic in, partition 2, offset 1"),
-                                                 HasSubstr("boom"), HasSubstr("processing.exception.handler")));
+  EXPECT_THAT(message_of([&] { run(task); }), AllOf(HasSubstr("task 0_2"), HasSubstr("topic in, partition 2, offset 1"),
+                                                    HasSubstr("boom"), HasSubstr("processing.exception.handler")));
   EXPECT_EQ(output_.take(), "out:k=good");
   EXPECT_EQ((task.offsets().at({"in", 2}).offset), 1) << "it is not done";
 }
@@ -113,11 +105,11 @@ TEST_F(TaskTest, what_is_not_the_records_fault_is_nothing_that_a_handler_can_con
   settings_.on_processing_error = OnError::skip;
   Task& task = make(failing);
   put(task, {{"k", "worse"}});
-  EXPECT_THAT(message([&] { run(task); }), AllOf(HasSubstr("offset 0"), HasSubstr("worse than bad")));
+  EXPECT_THAT(message_of([&] { run(task); }), AllOf(HasSubstr("offset 0"), HasSubstr("worse than bad")));
   Task& other = make(failing);
   put(other, {{"k", "good"}});
   output_.fails = true;
-  EXPECT_EQ(message([&] { run(other); }), "the log fails");
+  EXPECT_EQ(message_of([&] { run(other); }), "the log fails");
   EXPECT_EQ(task.counters().dropped + other.counters().dropped, 0);
 }
 
@@ -159,7 +151,7 @@ TEST_F(TaskTest, an_exception_in_the_flush_says_that_it_was_on_commit) {
   });
   put(task, {{"k", "1"}});
   run(task);
-  EXPECT_THAT(message([&] { task.flush_caches(); }),
+  EXPECT_THAT(message_of([&] { task.flush_caches(); }),
               AllOf(HasSubstr("0_2"), HasSubstr("on commit"), HasSubstr("boom")));
 }
 
@@ -168,8 +160,9 @@ TEST_F(TaskTest, a_value_over_max_message_bytes_names_store_key_and_changelog) {
   settings_.message_bytes_max["app-rows-changelog"] = 1000;
   Task& task = make(table);
   put(task, {{"small", std::string(800, 'x')}, {"big", std::string(1000, 'x')}});
-  EXPECT_THAT(message([&] { run(task); }), AllOf(HasSubstr("rows"), HasSubstr("big"), HasSubstr("app-rows-changelog"),
-                                                 HasSubstr("1000"), HasSubstr("offset 1")));
+  EXPECT_THAT(message_of([&] { run(task); }),
+              AllOf(HasSubstr("rows"), HasSubstr("big"), HasSubstr("app-rows-changelog"), HasSubstr("1000"),
+                    HasSubstr("offset 1")));
 }
 
 TEST_F(TaskTest, knows_its_stores_and_logs_those_only_that_are_logged) {
