@@ -46,6 +46,12 @@ class EntryMemory {
   EntryMemory& operator=(const EntryMemory&) = delete;
 
   static std::uint64_t hash_of(BytesView key);
+  // Asks for the entry's memory, for who will look at it soon. The header takes two cache lines; small values and keys
+  // are in the third.
+  static void prefetch(const Entry* e) {
+    const char* at = reinterpret_cast<const char*>(e);
+    for (std::size_t line = 0; line < 3; ++line) __builtin_prefetch(at + line * 64);
+  }
   BytesView key(const Entry* e) const { return {reinterpret_cast<const char*>(e) + key_at_, e->key_size}; }
   // Null if the entry has none.
   const void* value(const Entry* e) const {

@@ -6,10 +6,10 @@
 // list, as in Java, costs two cache misses a use; sorting anew whenever the sorted ones run out cost a join 14 % of its
 // time.)
 #pragma once
-#include <algorithm>
 #include <cstddef>
 #include <vector>
 
+#include "millrace/base/radix_sort.h"
 #include "millrace/statestore/entry_table.h"
 
 namespace millrace {
@@ -36,7 +36,7 @@ class UseOrder {
       for_each_entry([&](Entry* e) {
         if (e->in_cache) notes_.push_back({e->used, e});
       });
-      std::sort(notes_.begin(), notes_.end(), [](const Note& a, const Note& b) { return a.tick < b.tick; });
+      radix_sort(notes_, [](const Note& note) { return note.tick; });
       notes_max_ = uses_per_entry * notes_.size() + spare;
       following_ = true;
     }
