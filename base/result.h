@@ -68,14 +68,22 @@ class [[nodiscard]] Result {
     MR_ASSERT(value_.has_value(), "value() of a Result that holds an error");
     return std::move(*value_);
   }
+  // NOLINTBEGIN(bugprone-unchecked-optional-access): the same precondition, not looked at: for who has just asked
   T& operator*() & { return *value_; }
   const T& operator*() const& { return *value_; }
   T&& operator*() && { return std::move(*value_); }
   T* operator->() { return &*value_; }
   const T* operator->() const { return &*value_; }
+  // NOLINTEND(bugprone-unchecked-optional-access)
   // Precondition: !has_value().
-  const Error& error() const& { return *error_; }
-  Error&& error() && { return std::move(*error_); }
+  const Error& error() const& {
+    MR_ASSERT(error_.has_value(), "error() of a Result that holds a value");
+    return *error_;
+  }
+  Error&& error() && {
+    MR_ASSERT(error_.has_value(), "error() of a Result that holds a value");
+    return std::move(*error_);
+  }
 
  private:
   std::optional<T> value_;
@@ -89,8 +97,14 @@ class [[nodiscard]] Result<void> {
   Result(Error error) : error_(std::move(error)) {}
   bool has_value() const { return !error_.has_value(); }
   explicit operator bool() const { return has_value(); }
-  const Error& error() const& { return *error_; }
-  Error&& error() && { return std::move(*error_); }
+  const Error& error() const& {
+    MR_ASSERT(error_.has_value(), "error() of a Result that holds none");
+    return *error_;
+  }
+  Error&& error() && {
+    MR_ASSERT(error_.has_value(), "error() of a Result that holds none");
+    return std::move(*error_);
+  }
 
  private:
   std::optional<Error> error_;

@@ -43,9 +43,10 @@ void SimFiles::pass(Site site) {
 }
 
 std::uint64_t SimFiles::room() const {
-  if (!faults_.capacity()) return UINT64_MAX;
-  std::uint64_t used = disk_.used_bytes();
-  return used >= *faults_.capacity() ? 0 : *faults_.capacity() - used;
+  const std::optional<std::uint64_t> capacity = faults_.capacity();
+  if (!capacity) return UINT64_MAX;
+  const std::uint64_t used = disk_.used_bytes();
+  return used >= *capacity ? 0 : *capacity - used;
 }
 
 class SimFile : public File {
