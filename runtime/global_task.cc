@@ -52,6 +52,15 @@ Result<> GlobalTask::load(Admin& admin) {
   return {};
 }
 
+bool GlobalTask::visit(std::string_view store, BytesView key,
+                       const std::function<void(ValueAndTimestamp)>& visitor) const {
+  auto found = stores_.find(store);
+  if (found == stores_.end()) return false;
+  std::shared_lock lock(lock_);
+  visitor(found->second->get(key));
+  return true;
+}
+
 void GlobalTask::drop(const Input& input, Offset offset) {
   if (!is_loaded_) return;
   dropped_.add(1, metrics_.clock().monotonic_ns());

@@ -33,6 +33,9 @@ class GlobalTask final : public Runnable {
   // From now on records are applied as they arrive.
   Result<> follow();
   const GlobalStores& stores() const { return stores_; }
+  // Calls `visitor` with what the store has for `key`, in the caller's thread, while no record is applied. False: there
+  // is no such store. After load(). Threads: any.
+  bool visit(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor) const;
 
   bool run_slice() override;
   int depth() const override { return 0; }

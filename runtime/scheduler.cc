@@ -1,6 +1,14 @@
 #include "millrace/runtime/scheduler.h"
 
+#include <utility>
+
 namespace millrace {
+
+namespace {
+thread_local bool in_slice = false;
+}  // namespace
+
+bool Scheduler::is_in_slice() { return in_slice; }
 
 void Scheduler::wake(Runnable& r) {
   int state = r.state_.load();
@@ -36,7 +44,9 @@ void Scheduler::run_one() {
   }
   if (!r) return;
   r->state_.store(Runnable::running);
+  const bool outer = std::exchange(in_slice, true);  // simulated, one that sleeps has others run meanwhile
   const bool more = r->run_slice();
+  in_slice = outer;
   if (more) {
     r->state_.store(Runnable::queued);
     return enqueue(*r);

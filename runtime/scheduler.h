@@ -33,6 +33,8 @@ class Scheduler {
   void wake(Runnable& runnable);
   // Whether it neither runs nor waits to.
   static bool is_idle(const Runnable& runnable) { return runnable.state_.load() == Runnable::idle; }
+  // Whether the calling thread is in a slice, of whichever scheduler: it must not wait for another one.
+  static bool is_in_slice();
 
  private:
   void enqueue(Runnable& runnable);

@@ -9,6 +9,7 @@
 #include "millrace/base/monitor.h"
 #include "millrace/runtime/committer.h"
 #include "millrace/runtime/global_task.h"
+#include "millrace/runtime/store_queries.h"
 #include "millrace/runtime/streams_config.h"
 #include "millrace/runtime/streams_metrics.h"
 #include "millrace/runtime/task_group.h"
@@ -123,6 +124,7 @@ struct Streams::Content {
   Result<> start_over(const std::set<TaskId>& suspended);
   bool has_patience(const Error& why);
   void resume_later(TaskId id);
+  Result<> check_query() const;
   Result<bool> reach(const InputEnds& ends, const std::function<void()>& progress);
   void fail(const Error& why);
   std::optional<Error> failed() const {
@@ -477,44 +479,29 @@ std::vector<MetricValue> Streams::metrics() const {
 }
 const Topology& Streams::topology() const { return content_->topology; }
 
-Result<> Streams::query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor,
+// Whether there is anybody to answer.
+Result<> Streams::Content::check_query() const {
+  if (Scheduler::is_in_slice())
+    return Error(ErrorCode::invalid_request,
+                 "a store was asked from inside an operator, where waiting for another task would stop this one: join "
+                 "the table instead");
+  MonitorLock lock(monitor);
+  if (state == StreamsState::running) return {};
+  return Error(ErrorCode::invalid_request, "the application is " + std::string(name_of(state)) +
+                                               "; its stores answer while it is RUNNING" +
+                                               (failure ? ". It was stopped by: " + failure->text() : ""));
+}
+
+Result<> Streams::query(std::string_view store, BytesView key, const QueryVisitor& visitor, Duration timeout) const {
+  MR_TRY(content_->check_query());
+  return StoreQueries(content_->env, *content_->tasks, *content_->global).ask(store, key, visitor, timeout);
+}
+
+Result<> Streams::query(std::string_view store, BytesView key, Timestamp window_start, const QueryVisitor& visitor,
                         Duration timeout) const {
-  const Content& c = *content_;
-  struct Answer {
-    Monitor monitor;
-    bool begun = false, done = false, abandoned = false;
-    std::exception_ptr problem;
-  };
-  auto answer = std::make_shared<Answer>();
-  const auto job = [answer, copy = Bytes(key), name = std::string(store), &visitor](Task& task) {
-    {
-      MonitorLock lock(answer->monitor);
-      if (answer->abandoned) return;
-      answer->begun = true;
-    }
-    std::exception_ptr problem;
-    try {
-      for (const Task::Store& s : task.stores())
-        if (s.spec->name == name) visitor(s.core->peek(copy));
-    } catch (...) {
-      problem = std::current_exception();  // of the one who asked, not of the task
-    }
-    {
-      MonitorLock lock(answer->monitor);
-      answer->done = true;
-      answer->problem = problem;
-    }
-    answer->monitor.notify_all();
-  };
-  if (!c.tasks) return Error(ErrorCode::invalid_request, "the application was not started");
-  MR_ASSIGN(TaskId task, c.tasks->post(store, key, job));
-  MonitorLock lock(answer->monitor);
-  c.env.wait(lock, [&] { return answer->done; }, timeout);
-  if (answer->begun) c.env.wait(lock, [&] { return answer->done; });
-  if (answer->problem) std::rethrow_exception(answer->problem);
-  if (answer->done) return {};
-  answer->abandoned = true;
-  return Error(ErrorCode::request_timed_out, "task " + task.text() + " did not answer in time");
+  MR_TRY(content_->check_query());
+  return StoreQueries(content_->env, *content_->tasks, *content_->global)
+      .ask(store, key, window_start, visitor, timeout);
 }
 
 }  // namespace millrace

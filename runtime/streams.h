@@ -24,6 +24,8 @@ std::string_view name_of(StreamsState state);
 struct MetricValue;
 template <class K, class V>
 class ReadOnlyStore;  // runtime/read_only_store.h
+template <class K, class V>
+class ReadOnlyWindowStore;  // the same
 
 // What is to follow when a task's code throws (KIP-671). Kafka replaces the thread; here the task is opened anew from
 // what is committed and tried again after a while (100 ms, doubling up to a second), and the others go on without it.
@@ -55,7 +57,7 @@ class Streams {
   void stop_waiting();
   // Finishes the records in hand, commits once, checkpoints. Errors: what stopped it before, or the last commit's;
   // REQUEST_TIMED_OUT if that commit was not done in time (a lambda that does not return): close() may then be called
-  // again; the destructor waits for the lambda.
+  // again; the destructor waits for the lambda. The state directory is held until this object is gone.
   Result<> close(Duration timeout = 60s);
 
   // Asked, in a task's thread, when a processor or a record's deserialisation failed and its handler says fail; until
@@ -70,14 +72,23 @@ class Streams {
   // construction on, also while start() restores. Show them with prometheus_text (base/prometheus_text.h).
   std::vector<MetricValue> metrics() const;
 
-  // A key-value store, for point queries: app.store<std::string, User>("users").get("ann"). Throws ConfigError: no such
-  // store, or of other types (both are named). Include millrace/streams.h.
+  // A key-value store, a global table's included, for point queries:
+  // app.store<std::string, User>("users").get("ann"). Throws ConfigError: no such store, or of another kind or other
+  // types (both are named). Include millrace/streams.h.
   template <class K, class V>
   ReadOnlyStore<K, V> store(std::string_view name) const;
+  // The same of a window store: app.window_store<std::string, std::int64_t>("per-hour").fetch("home", {start_ms}). K is
+  // the key without its window.
+  template <class K, class V>
+  ReadOnlyWindowStore<K, V> window_store(std::string_view name) const;
   // One value of a key-value store, as its task sees it now (uncommitted updates included, as in Kafka Streams). The
-  // visitor is called with the value, or null, in the task's thread; what it throws is thrown here. `key`: serialised.
-  // Errors: INVALID_CONFIG (no such store), REQUEST_TIMED_OUT.
-  Result<> query(std::string_view store, BytesView key, const std::function<void(ValueAndTimestamp)>& visitor,
+  // visitor is called with the value, or null, in the task's thread (a global table's: in the caller's, and the table
+  // waits); what it throws is thrown here. `key`: serialised. Errors: INVALID_CONFIG (no such store), INVALID_REQUEST
+  // (not running, or asked from inside an operator), REQUEST_TIMED_OUT.
+  using QueryVisitor = std::function<void(ValueAndTimestamp)>;
+  Result<> query(std::string_view store, BytesView key, const QueryVisitor& visitor, Duration timeout = 10s) const;
+  // One window of a window store: that of `key` which starts at `window_start`. Null, too, if it has expired.
+  Result<> query(std::string_view store, BytesView key, Timestamp window_start, const QueryVisitor& visitor,
                  Duration timeout = 10s) const;
 
  private:

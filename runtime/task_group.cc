@@ -14,6 +14,13 @@ namespace millrace {
 
 namespace {
 constexpr std::size_t share_of_database_memory = 4;  // a quarter of state.memory.bytes
+
+bool has_store(const Topology& topology, int sub_topology, std::string_view store) {
+  return std::any_of(topology.nodes.begin(), topology.nodes.end(), [&](const TopologyNode& node) {
+    return node.sub_topology == sub_topology &&
+           std::find(node.stores.begin(), node.stores.end(), store) != node.stores.end();
+  });
+}
 }  // namespace
 
 Result<> TaskGroup::lock(const std::string& state_dir) {
@@ -96,12 +103,7 @@ Result<> TaskGroup::open_databases(const std::vector<TaskId>& ids) {
     std::vector<std::string>& names = stored_[id];
     for (const StoreSpec& spec : parts_.topology.stores) {
       if (spec.is_global || spec.in_memory) continue;
-      const bool mine =
-          std::any_of(parts_.topology.nodes.begin(), parts_.topology.nodes.end(), [&](const TopologyNode& node) {
-            return node.sub_topology == id.sub_topology &&
-                   std::find(node.stores.begin(), node.stores.end(), spec.name) != node.stores.end();
-          });
-      if (mine) names.push_back(spec.name);
+      if (has_store(parts_.topology, id.sub_topology, spec.name)) names.push_back(spec.name);
     }
     if (names.empty()) continue;
     auto& database = databases_[id];
@@ -354,16 +356,24 @@ bool TaskGroup::has_processed_to(const InputEnds& ends) {
   return all;
 }
 
-Result<TaskId> TaskGroup::post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const {
+std::vector<TaskId> TaskGroup::holders(std::string_view store, BytesView key) const {
+  std::vector<TaskId> holders;
+  for (TaskId id : ids())
+    if (has_store(parts_.topology, id.sub_topology, store)) holders.push_back(id);
+  if (holders.empty()) return holders;
+  const int likely = partition_for_key(key, static_cast<int>(holders.size()));
+  std::rotate(holders.begin(), holders.begin() + likely, holders.end());
+  return holders;
+}
+
+bool TaskGroup::post(TaskId id, const std::function<void(Task&)>& job) const {
   std::shared_lock lock(mutex_);
-  std::vector<TaskRunner*> holders;
-  for (auto& r : runners_)
-    if (r->task().store(store)) holders.push_back(r.get());
-  if (holders.empty())
-    return Error(ErrorCode::invalid_config, "there is no store " + std::string(store) + " in this topology");
-  TaskRunner* runner = holders[static_cast<std::size_t>(partition_for_key(key, static_cast<int>(holders.size())))];
-  runner->post([runner, job] { job(runner->task()); });
-  return runner->task().id();
+  for (auto& r : runners_) {
+    if (r->task().id() != id) continue;
+    r->post([runner = r.get(), job] { job(runner->task()); });
+    return true;
+  }
+  return false;
 }
 
 }  // namespace millrace

@@ -73,8 +73,11 @@ class TaskGroup {
   // Whether every input was processed up to there. `ends` has them all. Who is not wakes up, if it has missed
   // something.
   bool has_processed_to(const InputEnds& ends);
-  // Runs `job` in the task that holds `key` of the store. Error: INVALID_CONFIG, there is no such store.
-  Result<TaskId> post(std::string_view store, BytesView key, const std::function<void(Task&)>& job) const;
+  // The tasks that have the store, first that to which Kafka's default partitioner gives `key`; empty: there is no such
+  // store.
+  std::vector<TaskId> holders(std::string_view store, BytesView key) const;
+  // Runs `job` in the task, between two records. False: the tasks are being opened anew.
+  bool post(TaskId id, const std::function<void(Task&)>& job) const;
 
  private:
   Result<> open_tasks(const std::set<TaskId>& suspended, const OffsetsToCommit& committed, std::size_t lanes);
