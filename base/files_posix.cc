@@ -10,8 +10,10 @@
 #include <algorithm>
 #include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <filesystem>
 #include <system_error>
+#include <thread>
 
 #include "millrace/base/fault.h"
 
@@ -166,12 +168,18 @@ std::string read_short(int fd) {
   return result;
 }
 
-// "process 4711 (millrace)", from what the holder wrote into its lock file.
+// "process 4711 (millrace)", from what the holder wrote into its lock file. One that has only just taken the lock may
+// not have written yet: the file is empty then, or names a holder that is gone.
 std::string holder_of(int lock_fd) {
-  std::string pid = read_short(lock_fd);
+  std::string pid, name;
+  for (int looks = 0; looks < 20 && name.empty(); ++looks) {
+    if (looks > 0) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    pid = read_short(lock_fd);
+    if (pid.empty()) continue;
+    Descriptor comm = open_descriptor("/proc/" + pid + "/comm", O_RDONLY);
+    if (comm) name = read_short(comm.get());
+  }
   if (pid.empty()) return "another process";
-  Descriptor comm = open_descriptor("/proc/" + pid + "/comm", O_RDONLY);
-  std::string name = comm ? read_short(comm.get()) : "";
   return "process " + pid + (name.empty() ? "" : " (" + name + ")");
 }
 

@@ -105,6 +105,10 @@ Result<PartitionId> EmbeddedProducer::choose_partition(const ProducerRecord& rec
 
 Result<> EmbeddedProducer::send(ProducerRecord record, DeliveryCallback callback) {
   MR_TRY(check_can_send());
+  if (record.timestamp && record.timestamp->ms < 0)
+    return Error(ErrorCode::invalid_timestamp, record.topic + ": the timestamp " +
+                                                   std::to_string(record.timestamp->ms) +
+                                                   " is before 1970; leave it out for the time of sending");
   bool acknowledge_now = false;
   {
     std::lock_guard lock(mutex_);

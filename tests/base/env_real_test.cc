@@ -1,13 +1,18 @@
 #include "millrace/base/env_real.h"
 
+#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <chrono>
 #include <condition_variable>
+#include <cstring>
 #include <mutex>
 #include <set>
+#include <thread>
 
 namespace millrace {
 namespace {
@@ -128,6 +133,26 @@ TEST_F(RealFiles, a_lock_is_refused_while_held_and_the_error_names_the_holder) {
   EXPECT_THAT(second.error().message(), HasSubstr("held by process " + std::to_string(::getpid()) + " ("));
   first = Error("let go");
   EXPECT_TRUE(files_.lock(path("lock")));
+}
+
+TEST_F(RealFiles, a_holder_that_has_only_just_taken_the_lock_is_named_too) {
+  for (const char* left_behind : {"", "999999999\n"}) {  // nothing, or the process that had it before
+    const int holder = ::open(path("lock").c_str(), O_RDWR | O_CREAT | O_TRUNC, 0600);
+    ASSERT_GE(holder, 0);
+    ASSERT_EQ(::flock(holder, LOCK_EX), 0);
+    ASSERT_GE(::pwrite(holder, left_behind, std::strlen(left_behind), 0), 0);
+    const std::string own = std::to_string(::getpid()) + "\n";
+    std::thread writes([&] {
+      std::this_thread::sleep_for(std::chrono::milliseconds(12));
+      EXPECT_EQ(::ftruncate(holder, 0), 0);
+      EXPECT_EQ(::pwrite(holder, own.data(), own.size(), 0), static_cast<ssize_t>(own.size()));
+    });
+    auto refused = files_.lock(path("lock"));
+    writes.join();
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message(), HasSubstr("held by process " + std::to_string(::getpid()) + " ("));
+    ::close(holder);
+  }
 }
 
 TEST(RealClock, monotonic_time_does_not_go_back) {

@@ -296,6 +296,13 @@ TYPED_TEST_P(LogClientContract, refuses_what_kafka_refuses) {
   EXPECT_EQ(typo.error().code(), ErrorCode::invalid_config);
   EXPECT_NE(typo.error().message().find("retention.ms"), std::string::npos);
   EXPECT_EQ(admin.delete_topic("c").error().code(), ErrorCode::unknown_topic_or_partition);
+  ProducerRecord before_1970;
+  before_1970.topic = "a.b";
+  before_1970.timestamp = Timestamp{-1};
+  auto sent = this->producer()->send(std::move(before_1970)).get();
+  ASSERT_FALSE(sent);
+  EXPECT_EQ(sent.error().code(), ErrorCode::invalid_timestamp);
+  EXPECT_NE(sent.error().message().find("a.b: the timestamp -1"), std::string::npos) << sent.error().message();
 }
 
 TYPED_TEST_P(LogClientContract, an_append_and_a_decision_notify) {
