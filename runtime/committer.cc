@@ -18,6 +18,7 @@ Committer::Committer(Env& env, Executor& io, Producer& producer, Consumer& consu
       settings_(std::move(settings)),
       members_(members),
       on_failure_(std::move(on_failure)),
+      committed_at_ns_(env.clock().monotonic_ns()),
       checkpoint_mutex_(members_mutex),
       checkpointed_at_(env.clock().monotonic_ns()) {}
 
@@ -56,8 +57,51 @@ void Committer::commit_soon() {
 
 void Committer::begin() {
   begun_ns_.store(env_.clock().monotonic_ns());
-  for (Member& m : members_) m.runner->request_cut();
+  next_ = next_trial();
+  for (Member& m : members_) m.runner->request_cut(next_ != nullptr);
   on_cut();
+}
+
+void Committer::try_alone(TaskId id) {
+  {
+    MonitorLock lock(monitor_);
+    if (std::find(trials_.begin(), trials_.end(), id) == trials_.end()) trials_.push_back(id);
+  }
+  commit_soon();
+}
+
+TaskRunner* Committer::next_trial() {
+  MonitorLock lock(monitor_);
+  while (!trials_.empty()) {
+    const TaskId id = trials_.front();
+    trials_.pop_front();
+    for (Member& m : members_)
+      if (m.runner->task().id() == id && m.runner->is_suspended()) return m.runner;
+  }
+  return nullptr;
+}
+
+// After a commit of all that was to be followed by a trial. False if there is none, and the others may go on.
+bool Committer::begin_trial(bool committed) {
+  TaskRunner* runner = std::exchange(next_, nullptr);
+  if (!runner) return false;
+  {
+    MonitorLock lock(monitor_);
+    succeeded_ = begun_;
+    last_committed_ = committed;
+    if (stopped_ || paused_) return false;  // who pauses will ask again
+    tried_ = runner->task().id();
+    waiting_for_ = 1;
+  }
+  monitor_.notify_all();
+  begun_ns_.store(env_.clock().monotonic_ns());
+  runner->try_alone();
+  return true;
+}
+
+std::optional<TaskId> Committer::tried() {
+  MonitorLock lock(monitor_);
+  return tried_;
 }
 
 void Committer::on_cut() {
@@ -69,12 +113,14 @@ void Committer::on_cut() {
 }
 
 void Committer::decide() {
-  const bool failed =
-      std::any_of(members_.begin(), members_.end(), [](const Member& m) { return m.runner->has_failed(); });
+  // At least once, who has failed has no part in the commit, and the others' work is theirs.
+  const bool failed = settings_.exactly_once && std::any_of(members_.begin(), members_.end(),
+                                                            [](const Member& m) { return m.runner->has_failed(); });
   if (!failed) return finish(commit_cuts());
   // Who hears of the task's failure decides what follows.
   {
     MonitorLock lock(monitor_);
+    next_ = nullptr;
     running_ = false;
     paused_ = true;
     wanted_ = true;
@@ -88,7 +134,7 @@ Result<bool> Committer::commit_cuts() {
   bool dirty = false;
   for (Member& m : members_) {
     TaskRunner::Cut& cut = m.runner->cut();
-    if (!cut.dirty) continue;
+    if (!takes_part(m) || !cut.dirty) continue;
     dirty = true;
     for (const auto& [partition, offset] : cut.offsets) offsets[partition] = offset;
     touched.insert(touched.end(), cut.touched.begin(), cut.touched.end());
@@ -117,6 +163,7 @@ Result<bool> Committer::commit_cuts() {
 void Committer::keep_tails() {
   std::lock_guard lock(checkpoint_mutex_);
   for (Member& m : members_) {
+    if (!takes_part(m)) continue;
     TaskRunner::Cut& cut = m.runner->cut();
     if (cut.dirty)
       for (const auto& [partition, offset] : cut.offsets) m.inputs[partition] = offset.offset;
@@ -140,29 +187,42 @@ void Committer::purge(const OffsetsToCommit& offsets) {
 }
 
 void Committer::finish(const Result<bool>& result) {
-  if (result) {
-    commits_ += *result;
-    if (*result && settings_.metrics) settings_.metrics->committed(env_.clock().monotonic_ns() - begun_ns_.load());
-    for (Member& m : members_) m.runner->release();
-    checkpoint_if_due();
-  }
+  if (!result) return give_up(result.error());
+  const std::int64_t now = env_.clock().monotonic_ns();
+  committed_at_ns_.store(now);
+  commits_ += *result;
+  if (*result && settings_.metrics) settings_.metrics->committed(now - begun_ns_.load());
+  if (begin_trial(*result)) return;
+  if (settings_.on_tried)
+    for (Member& m : members_)
+      if (takes_part(m) && (tried_ || m.runner->cut().passed))
+        settings_.on_tried(m.runner->task().id(), m.runner->cut().passed);
+  for (Member& m : members_) m.runner->release();
+  checkpoint_if_due();
   bool again = false;
   {
     MonitorLock lock(monitor_);
     running_ = false;
-    if (result) {
-      succeeded_ = begun_;
-      last_committed_ = *result;
-      again = std::exchange(wanted_, false);
-      if (!again) schedule();
-    } else {
-      paused_ = true;  // until somebody knows what to do
-      wanted_ = true;
-    }
+    succeeded_ = begun_;
+    if (!std::exchange(tried_, std::nullopt)) last_committed_ = *result;
+    again = std::exchange(wanted_, false) || !trials_.empty();
+    if (!again) schedule();
   }
   monitor_.notify_all();
-  if (!result) return on_failure_(result.error());
   if (again) commit_soon();
+}
+
+void Committer::give_up(const Error& why) {
+  {
+    MonitorLock lock(monitor_);
+    next_ = nullptr;
+    tried_.reset();
+    running_ = false;
+    paused_ = true;  // until somebody knows what to do
+    wanted_ = true;
+  }
+  monitor_.notify_all();
+  on_failure_(why);
 }
 
 Result<bool> Committer::commit_and_wait(std::optional<Duration> timeout) {
@@ -191,6 +251,13 @@ bool Committer::pause() {
 }
 
 void Committer::resume() {
+  bool was_trial = false;
+  {
+    MonitorLock lock(monitor_);
+    was_trial = std::exchange(tried_, std::nullopt).has_value();
+  }
+  if (was_trial)
+    for (Member& m : members_) m.runner->release();
   {
     MonitorLock lock(monitor_);
     paused_ = false;
@@ -199,11 +266,14 @@ void Committer::resume() {
   commit_soon();
 }
 
+Result<> Committer::settle(TaskId id) {
+  for (Member& m : members_)
+    if (m.runner->task().id() == id && m.has_unlogged()) MR_TRY(write_checkpoint(m));
+  return {};
+}
+
 Result<> Committer::settle(const OffsetsToCommit& committed) {
-  const bool has_unlogged = std::any_of(members_.begin(), members_.end(), [](const Member& m) {
-    return std::any_of(m.tails.begin(), m.tails.end(), [](auto& tail) { return !tail.has_changelog(); });
-  });
-  if (!has_unlogged) return {};
+  if (std::none_of(members_.begin(), members_.end(), [](const Member& m) { return m.has_unlogged(); })) return {};
   if (std::exchange(is_undecided_, false) && was_decided(committed)) keep_tails();
   return write_checkpoints();
 }

@@ -13,8 +13,16 @@
 // No task waits for another: one that sleeps in a lambda delays the decision, and the others run on until their held
 // batches are full. What a task reads from a repartition topic is at most of the transaction it will commit in, because
 // batches of the next one are held back.
+//
+// A *trial* is a transaction of one task that has failed before and may fail again. It follows the decision of a commit
+// of all: the others are not released, so that what an abort takes back is the tried task's alone. It ends with that
+// task's cut, after at most about 100 ms and one record; then the others are released as ever. From their cut to that
+// release they read nothing undecided, as they will not be part of the trial's outcome. At least once there is nothing
+// to abort, and so no trial: a commit leaves a failed task out.
 #pragma once
+#include <algorithm>
 #include <atomic>
+#include <deque>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -44,6 +52,9 @@ struct Member {
     bool has_changelog() const { return topic_id != TopicId{}; }
   };
   std::vector<StoreTail> tails;
+  bool has_unlogged() const {
+    return std::any_of(tails.begin(), tails.end(), [](const StoreTail& tail) { return !tail.has_changelog(); });
+  }
   std::map<TopicPartition, Offset> inputs, inputs_written;  // committed; and those in the checkpoint
 };
 
@@ -55,6 +66,9 @@ struct CommitterSettings {
   Duration checkpoint_interval{10s};
   std::set<std::string> repartition_topics;
   StreamsMetrics* metrics = nullptr;  // null: nothing is counted
+  // A task on probation has got past its failure, and that is committed; or its trial is over and it has not. Called
+  // before the next commit.
+  std::function<void(TaskId, bool passed)> on_tried;
 };
 
 class Committer {
@@ -76,6 +90,11 @@ class Committer {
   // Asks for a checkpoint of this member now, after a commit if there is nothing committed to write. Calls while one is
   // asked for or under way add nothing, but that it is followed by another. Threads: any.
   void relieve(const TaskRunner& runner);
+  // Asks for a trial of this task after a commit of all, which is asked for, too; of those that are suspended then. One
+  // after the other. Exactly once only. Threads: any.
+  void try_alone(TaskId id);
+  // While paused: whose trial was under way and has failed; the others hold back what they write until resume().
+  std::optional<TaskId> tried();
   // Writes checkpoints of all that is committed, and waits. After the last commit.
   Result<> checkpoint_and_wait();
   // A commit that failed has paused the group and called `on_failure`: the caller either aborts, opens the tasks anew
@@ -87,23 +106,31 @@ class Committer {
   // is committed and in no changelog goes into the checkpoints, that of a commit of unknown outcome, too, if it was
   // done. Errors: the disk's.
   Result<> settle(const OffsetsToCommit& committed);
+  // The same for one task that alone is opened anew, where no commit's outcome is unknown.
+  Result<> settle(TaskId id);
   void fail(const Error& error);
   // No further commits; waits for the one under way.
   void stop();
   // From TaskRunner's on_cut.
   void on_cut();
   std::int64_t commits() const { return commits_.load(); }
+  // When the last commit succeeded, or the committer was made.
+  std::int64_t committed_at_ns() const { return committed_at_ns_.load(); }
   // Committed changelog that no checkpoint has yet. Threads: any.
   std::size_t tail_bytes();
 
  private:
   void begin();
+  TaskRunner* next_trial();
+  bool begin_trial(bool committed);
+  bool takes_part(const Member& member) const { return !tried_ || member.runner->task().id() == *tried_; }
   void decide();
   Result<bool> commit_cuts();
   bool was_decided(const OffsetsToCommit& committed) const;
   void keep_tails();
   Result<> write_checkpoints();
   void finish(const Result<bool>& result);
+  void give_up(const Error& why);
   void schedule();
   void purge(const OffsetsToCommit& offsets);
   void checkpoint_if_due();
@@ -120,7 +147,7 @@ class Committer {
   std::vector<Member>& members_;
   const std::function<void(const Error&)> on_failure_;
 
-  Monitor monitor_;       // guards what follows, down to last_committed_
+  Monitor monitor_;       // guards what follows, down to trials_
   bool running_ = false;  // a commit is under way
   bool wanted_ = false;   // another one was asked for meanwhile
   bool stopped_ = false;
@@ -131,7 +158,11 @@ class Committer {
   std::atomic<std::int64_t> begun_ns_{0};  // the commit under way
   std::optional<Error> failure_;
   bool last_committed_ = false;
-  std::atomic<std::int64_t> commits_{0};
+  std::deque<TaskId> trials_;  // asked for
+  std::atomic<std::int64_t> commits_{0}, committed_at_ns_;
+  // Of the one who commits; of others while it is paused. Whose trial follows the commit under way; whose it is.
+  TaskRunner* next_ = nullptr;
+  std::optional<TaskId> tried_;
   // The last commit was asked for, and no answer came. Of the one who commits; of others while it is paused.
   bool is_undecided_ = false;
   std::mutex& checkpoint_mutex_;  // tails, and one checkpoint at a time

@@ -28,6 +28,15 @@ void RecordQueue::seek(Offset offset, Timestamp partition_time) {
 }
 
 bool RecordQueue::advance() {
+  try {
+    return find_head();
+  } catch (...) {
+    has_failed_ = true;
+    throw;
+  }
+}
+
+bool RecordQueue::find_head() {
   RecordView record;
   for (;;) {
     if (!reader_) {
@@ -44,8 +53,10 @@ bool RecordQueue::advance() {
         --input_counters_.records;
         continue;
       }
+      next_offset_ = record.offset;
+      const bool taken = take(record);
       next_offset_ = record.offset + 1;
-      if (take(record)) return live_ = true;
+      if (taken) return live_ = true;
     }
     if (auto status = reader_->status(); !status) throw StreamsError(partition_.text() + ": " + status.error().text());
     next_offset_ = std::max(next_offset_, batches_.batch().last_offset() + 1);

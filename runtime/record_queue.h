@@ -51,6 +51,8 @@ class RecordQueue {
     ++input_counters_.processed;
     live_ = false;
   }
+  // Processing the head failed, and so does the task. (What has_head() throws is taken note of here.)
+  void note_failure() { has_failed_ = true; }
   // The head. Valid until pop() and the next has_head().
   const void* key() const { return head_key_; }
   const void* value() const { return head_value_; }
@@ -64,6 +66,8 @@ class RecordQueue {
   Offset fetch_offset() const { return batches_.end(); }
   // Where to go on after a restart: everything before it was taken or skipped.
   Offset next_offset() const { return live_ ? head_.offset : next_offset_; }
+  // Where to get to for a task that failed, to be past the record at which it did so.
+  Offset offset_to_pass() const { return next_offset() + (has_failed_ ? 1 : 0); }
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   Timestamp partition_time() const { return partition_time_; }
   // Starts at `offset`, with what an earlier run knew of time.
@@ -71,6 +75,7 @@ class RecordQueue {
 
  private:
   bool advance();
+  bool find_head();
   bool take(const RecordView& record);
   void refuse(const RecordView& record, const std::string& why);
   void drop(const RecordView& record, const std::string& why);
@@ -92,7 +97,7 @@ class RecordQueue {
   const void* head_value_ = nullptr;
   RecordContext head_;
   Headers headers_;
-  bool live_ = false;
+  bool live_ = false, has_failed_ = false;
 };
 
 }  // namespace millrace

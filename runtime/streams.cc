@@ -9,6 +9,7 @@
 #include "millrace/base/monitor.h"
 #include "millrace/runtime/committer.h"
 #include "millrace/runtime/global_task.h"
+#include "millrace/runtime/redo.h"
 #include "millrace/runtime/store_queries.h"
 #include "millrace/runtime/streams_config.h"
 #include "millrace/runtime/streams_metrics.h"
@@ -40,27 +41,7 @@ int kafka_number(StreamsState state) {
   return numbers[static_cast<std::size_t>(state)];
 }
 
-constexpr int io_threads = 8;                // they wait for the disk
-constexpr Duration retry_backoff{100};       // Kafka's retry.backoff.ms
-constexpr Duration retry_backoff_max{1000};  // Kafka's retry.backoff.max.ms
-
-// Whether the work since the last commit may simply be done again: the outcome of a commit is unknown, or the
-// transaction has ended without us. After all else (the disk, another producer of the same name) it would fail again,
-// or harm.
-bool can_be_redone(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::request_timed_out:
-    case ErrorCode::invalid_txn_state:
-    case ErrorCode::invalid_producer_epoch:
-    case ErrorCode::concurrent_transactions:
-    case ErrorCode::coordinator_load_in_progress:
-    case ErrorCode::leader_not_available:
-    case ErrorCode::unstable_offset_commit:
-      return true;
-    default:
-      return false;
-  }
-}
+constexpr int io_threads = 8;  // they wait for the disk
 
 ConfigValues with_name(ConfigValues values, const std::string& name) {
   values.try_emplace("application.id", name);
@@ -101,29 +82,17 @@ struct Streams::Content {
   std::unique_ptr<GlobalTask> global;
   std::unique_ptr<TaskGroup> tasks;
   std::unique_ptr<Committer> committer;
+  std::unique_ptr<Redo> redo;
 
   mutable Monitor monitor;  // guards what follows
   StreamsState state = StreamsState::created;
   std::optional<Error> failure;
   bool stop_asked = false;
   std::function<StreamThreadExceptionResponse(const Error&)> exception_handler;
-  bool may_redo = true, redoing = false, redo_asked = false;
-  std::set<TaskId> failed_tasks;  // whose code failed since the last redo
-  std::map<TaskId, int> failures;
-  std::int64_t first_failure_ns = -1, commits_at_failure = -1;
-  std::atomic<std::int64_t> redone{0};  // times that what was processed was discarded
 
   Result<> open_log();
   Result<> begin_transaction();
   void open_committer();
-  void on_task_failure(TaskRunner& runner, const TaskFailure& failure);
-  void on_commit_failure(const Error& why);
-  void redo_later(const Error& why, std::optional<TaskId> culprit);
-  void redo();
-  bool redo_once();
-  Result<> start_over(const std::set<TaskId>& suspended);
-  bool has_patience(const Error& why);
-  void resume_later(TaskId id);
   Result<> check_query() const;
   Result<bool> reach(const InputEnds& ends, const std::function<void()>& progress);
   void fail(const Error& why);
@@ -142,11 +111,7 @@ Streams::~Streams() {
   // A start that failed half-way leaves jobs too, and so does a close that timed out.
   Content& c = *content_;
   if (c.committer) c.committer->stop();
-  {
-    MonitorLock lock(c.monitor);
-    c.env.wait(lock, [&] { return !c.redoing; });
-    c.may_redo = false;
-  }
+  if (c.redo) c.redo->end();
   if (c.tasks) c.tasks->stop();
   if (c.workers) c.workers->drain();
   if (c.io) c.io->drain();
@@ -160,6 +125,7 @@ void Streams::Content::fail(const Error& why) {
     state = StreamsState::error;
   }
   monitor.notify_all();
+  if (redo) redo->abandon();
   if (committer) committer->fail(why);
 }
 
@@ -209,7 +175,7 @@ Result<> Streams::start() {
   c.environment.embedded = c.log.is_embedded();
   c.environment.repartition_topics = c.topics.repartition_topics;
   c.environment.on_cut = [&c](TaskRunner&) { c.committer->on_cut(); };
-  c.environment.on_failure = [&c](TaskRunner& runner, const TaskFailure& f) { c.on_task_failure(runner, f); };
+  c.environment.on_failure = [&c](TaskRunner& runner, const TaskFailure& f) { c.redo->on_task_failure(runner, f); };
   c.environment.max_idle_ns = c.config.duration("max.task.idle.ms").count() * 1'000'000;
   c.environment.wake_at = [&c](TaskId id, std::int64_t at) { c.workers->post_at(at, [&c, id] { c.tasks->wake(id); }); };
   c.environment.on_full_tail = [&c] { c.committer->commit_soon(); };
@@ -230,17 +196,12 @@ Result<> Streams::start() {
   {
     MonitorLock lock(c.monitor);
     c.state = StreamsState::running;
-    c.redoing = true;  // not before all of them are awake
   }
   auto awake = c.tasks->watch_inputs();
   if (awake) awake = c.global->follow();
   c.tasks->wake_all();
   c.committer->start();
-  {
-    MonitorLock lock(c.monitor);
-    c.redoing = c.redo_asked && !c.failure;
-    if (c.redoing) c.io->post([&c] { c.redo(); });
-  }
+  c.redo->begin();
   return awake;
 }
 
@@ -252,117 +213,13 @@ void Streams::Content::open_committer() {
   settings.repartition_topics = topics.repartition_topics;
   settings.checkpoint_interval = config.duration("state.checkpoint.interval.ms");
   settings.metrics = &metrics;
-  committer = std::make_unique<Committer>(env, *io, *producer, *consumer, log.admin(), settings, tasks->members(),
-                                          tasks->members_mutex(), [this](const Error& why) { on_commit_failure(why); });
+  settings.on_tried = [this](TaskId id, bool passed) { redo->on_tried(id, passed); };
+  committer =
+      std::make_unique<Committer>(env, *io, *producer, *consumer, log.admin(), settings, tasks->members(),
+                                  tasks->members_mutex(), [this](const Error& why) { redo->on_commit_failure(why); });
+  redo = std::make_unique<Redo>(RedoParts{env, *io, config, environment, *producer, *tasks, *committer, metrics,
+                                          exception_handler, [this](const Error& why) { fail(why); }});
   metrics.watch_tail([this] { return static_cast<double>(committer->tail_bytes()); });
-}
-
-// ---------------------------------------------------------------- abort and redo
-
-// What one task's code did wrong is that task's: it is held back for a while, the others go on without it.
-void Streams::Content::on_task_failure(TaskRunner& runner, const TaskFailure& f) {
-  if (f.is_of_log && can_be_redone(f.error.code())) return redo_later(f.error, std::nullopt);
-  std::function<StreamThreadExceptionResponse(const Error&)> handler;
-  {
-    MonitorLock lock(monitor);
-    handler = exception_handler;
-  }
-  if (!f.is_of_log && handler && handler(f.error) == StreamThreadExceptionResponse::replace_thread)
-    return redo_later(f.error, runner.task().id());
-  fail(f.error);
-}
-
-void Streams::Content::on_commit_failure(const Error& why) {
-  if (can_be_redone(why.code())) return redo_later(why, std::nullopt);
-  fail(Error(why.code(), "commit: " + why.message()));
-}
-
-void Streams::Content::redo_later(const Error& why, std::optional<TaskId> culprit) {
-  log_warn("what is not committed is aborted and done again", {{"why", why.text()}});
-  {
-    MonitorLock lock(monitor);
-    if (failure || !may_redo) return;
-    if (culprit) failed_tasks.insert(*culprit);
-    redo_asked = true;
-    if (std::exchange(redoing, true)) return;
-  }
-  if (has_patience(why)) return io->post([this] { redo(); });
-  {
-    MonitorLock lock(monitor);
-    redoing = false;
-  }
-  monitor.notify_all();
-}
-
-// Whether task.timeout.ms is left since the first failure that no commit has followed; fails the application if not.
-bool Streams::Content::has_patience(const Error& why) {
-  const std::int64_t now = env.clock().monotonic_ns();
-  const std::int64_t limit_ns = config.duration("task.timeout.ms").count() * 1'000'000;
-  if (commits_at_failure != committer->commits()) {
-    commits_at_failure = committer->commits();
-    first_failure_ns = now;
-  }
-  if (now - first_failure_ns <= limit_ns && limit_ns > 0) return true;
-  fail(why);
-  return false;
-}
-
-void Streams::Content::redo() {
-  for (bool again = true; again;) {
-    again = redo_once();
-    MonitorLock lock(monitor);
-    again = (again || redo_asked) && !failure && env.is_alive();
-    if (!again) redoing = false;
-  }
-  monitor.notify_all();
-}
-
-// Whether it must be done once more.
-bool Streams::Content::redo_once() {
-  if (!committer->pause() || !tasks->stop()) return false;
-  ++redone;  // between stop and start: who finds all processed before it finds the number changed after it
-  std::set<TaskId> suspended;
-  {
-    MonitorLock lock(monitor);
-    if (failure) return false;
-    redo_asked = false;
-    suspended = std::exchange(failed_tasks, {});
-  }
-  if (auto done = start_over(suspended); !done) {
-    if (!env.is_alive() || !can_be_redone(done.error().code()) || !has_patience(done.error())) {
-      if (env.is_alive()) fail(done.error());
-      return false;
-    }
-    MonitorLock lock(monitor);
-    failed_tasks.insert(suspended.begin(), suspended.end());
-    return !env.wait(lock, [&] { return failure.has_value(); }, retry_backoff) && env.is_alive();
-  }
-  for (TaskId id : suspended) resume_later(id);
-  tasks->wake_all();
-  committer->resume();
-  metrics.redone();
-  return false;
-}
-
-// The transaction is aborted, or was decided without our knowing: from here on the coordinator has said which. Then the
-// tasks are as a restart would find them.
-Result<> Streams::Content::start_over(const std::set<TaskId>& suspended) {
-  if (environment.exactly_once) {
-    auto aborted = producer->abort_transaction();  // there may be none any more
-    if (!aborted && aborted.error().code() == ErrorCode::producer_fenced) return aborted;
-    MR_TRY(producer->init_transactions());
-  }
-  MR_ASSIGN(OffsetsToCommit committed, tasks->committed());
-  MR_TRY(committer->settle(committed));
-  MR_TRY(tasks->reopen(suspended, committed));
-  if (environment.exactly_once) MR_TRY(producer->begin_transaction());
-  return tasks->watch_inputs();
-}
-
-void Streams::Content::resume_later(TaskId id) {
-  const int count = failures[id]++;
-  const Duration wait = std::min(retry_backoff_max, retry_backoff * (1 << std::min(count, 6)));
-  io->post_at(env.clock().monotonic_ns() + wait.count() * 1'000'000, [this, id] { tasks->resume(id); });
 }
 
 // ---------------------------------------------------------------- running
@@ -392,14 +249,14 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
   // when nothing is on its way. Where a topology feeds itself in a circle, or others go on writing, that is the end
   // too.
   for (int commits = 0; commits < levels;) {
-    const std::int64_t redone_before = c.redone.load();
+    const std::int64_t redone_before = c.redo->times();
     for (int level = 0; level < levels; ++level) {
       MR_ASSIGN(bool reached, c.reach(ends, tell));
       if (!reached) return {};
       MR_TRY(c.tasks->find_ends(ends, true));
     }
     MR_ASSIGN(bool committed, c.committer->commit_and_wait());
-    if (c.redone.load() != redone_before) continue;  // it was not of what was processed
+    if (c.redo->times() != redone_before) continue;  // it was not of what was processed
     ++commits;
     MR_TRY(c.tasks->find_ends(ends, true));
     // If there was nothing to commit, it flushed nothing.
@@ -438,10 +295,9 @@ Result<> Streams::close(Duration timeout) {
     if (!committed) problem = committed.error();
   }
   c.committer->stop();
+  c.redo->end();  // what is not committed now is done again at the next start
   {
     MonitorLock lock(c.monitor);
-    c.env.wait(lock, [&] { return !c.redoing; });
-    c.may_redo = false;  // what is not committed now is done again at the next start
     if (c.failure && !problem) problem = c.failure;
   }
   c.tasks->stop();

@@ -98,33 +98,33 @@ void StreamsMetrics::redone() {
   redone_.add(1, clock_.monotonic_ns());
 }
 
-void StreamsMetrics::forget_tasks() {
+void StreamsMetrics::forget_task(const std::string& task) {
   std::lock_guard lock(mutex_);
-  busy_.clear();
-  lags_.clear();
+  busy_.erase(task);
+  lags_.erase(task);
 }
 
-std::function<double()> StreamsMetrics::add_busy(Meter busy_ns) {
+std::function<double()> StreamsMetrics::add_busy(const std::string& task, Meter busy_ns) {
   std::lock_guard lock(mutex_);
-  busy_.push_back(busy_ns);
+  busy_.emplace(task, busy_ns);
   return [this, busy_ns] {
     const std::int64_t now_ns = clock_.monotonic_ns();
     double all = 0;
     std::lock_guard lock(mutex_);
-    for (const Meter& task : busy_) all += task.rate(now_ns);
+    for (const auto& [id, busy] : busy_) all += busy.rate(now_ns);
     return all > 0 ? busy_ns.rate(now_ns) / all : 0;
   };
 }
 
-void StreamsMetrics::add_lag(std::function<double()> lag) {
+void StreamsMetrics::add_lag(const std::string& task, std::function<double()> lag) {
   std::lock_guard lock(mutex_);
-  lags_.push_back(std::move(lag));
+  lags_.emplace(task, std::move(lag));
 }
 
 double StreamsMetrics::largest_lag() const {
   double largest = 0;
   std::lock_guard lock(mutex_);
-  for (const auto& lag : lags_) largest = std::max(largest, lag());
+  for (const auto& [id, lag] : lags_) largest = std::max(largest, lag());
   return largest;
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 #include <atomic>
 #include <functional>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -49,13 +50,13 @@ class StreamsMetrics {
   void tasks_created(std::int64_t n);
   void tasks_closed(std::int64_t n);
   void redone();  // what was not committed was aborted and is done again
-  // All tasks are closed and others will come: takes back add_busy() and add_lag().
-  void forget_tasks();
+  // The task is closed and another will come: takes back add_busy() and add_lag().
+  void forget_task(const std::string& task);
 
   // A task takes part in active-process-ratio, and one of its inputs in records-lag-max; for as long as the metrics
   // live. `busy_ns` counts the time that the task was processed; it is returned as a ratio of all tasks' time.
-  std::function<double()> add_busy(Meter busy_ns);
-  void add_lag(std::function<double()> lag);
+  std::function<double()> add_busy(const std::string& task, Meter busy_ns);
+  void add_lag(const std::string& task, std::function<double()> lag);
 
  private:
   double largest_lag() const;
@@ -64,9 +65,9 @@ class StreamsMetrics {
   Clock& clock_;
   DocumentedMetrics documented_;
 
-  mutable std::mutex mutex_;  // all below: several threads report
-  std::vector<Meter> busy_;
-  std::vector<std::function<double()>> lags_;
+  mutable std::mutex mutex_;                // all below: several threads report
+  std::multimap<std::string, Meter> busy_;  // by task
+  std::multimap<std::string, std::function<double()>> lags_;
   Meter commits_, checkpoints_, checkpoint_rows_, created_, closed_, redone_;
   RecentValues commit_latency_, checkpoint_latency_;
   std::vector<Meter> restores_;  // by reason

@@ -152,19 +152,22 @@ bool Task::process_one() {
   group_.set_stream_time(stream_time);
   if (stream_time != context.timestamp) note_lateness(stream_time - context.timestamp);
   Operator* source = only_source_ ? only_source_ : source_of_[queue];
+  const auto failed = [&](const std::string& what) {
+    queue->note_failure();
+    return failure(id_, context, what);
+  };
   try {
     source->process({queue->key(), queue->value(), nullptr, context.timestamp, context.headers, &context});
   } catch (const StreamsError& e) {
     if (e.code()) throw;  // the log's, whatever the record
-    throw failure(id_, context, e.what());
+    throw failed(e.what());
   } catch (const StoreError& e) {
     // Of the disk or a serde: no handler may skip it, the store would be wrong in silence.
-    throw failure(id_, context, e.what());
+    throw failed(e.what());
   } catch (const std::exception& e) {
     if (settings_.on_processing_error == OnError::fail)
-      throw failure(id_, context,
-                    std::string("a processor failed: ") + e.what() +
-                        ". Set processing.exception.handler to continue, to skip and count such records");
+      throw failed(std::string("a processor failed: ") + e.what() +
+                   ". Set processing.exception.handler to continue, to skip and count such records");
     ++counters_.dropped;
     log_warn("a processor failed; the record is skipped",
              {{"task", id_.text()}, {"where", where(context)}, {"why", e.what()}});
@@ -216,7 +219,14 @@ OffsetsToCommit Task::offsets() const {
   return result;
 }
 
+std::vector<Offset> Task::offsets_to_pass() const {
+  std::vector<Offset> result;
+  for (const auto& q : inputs_) result.push_back(q->offset_to_pass());
+  return result;
+}
+
 void Task::close() {
+  if (std::exchange(is_closed_, true)) return;
   for (auto& o : operators_) o->close();
 }
 

@@ -82,6 +82,9 @@ class Task final : private OperatorContext {
   std::size_t trim(std::size_t bytes);
   // Where each input stands, with Kafka Streams' metadata.
   OffsetsToCommit offsets() const;
+  // By input: where a task that failed must get to.
+  std::vector<Offset> offsets_to_pass() const;
+  // Closes the operators, once.
   void close();
   // `topic` of `node` as it is called in the log.
   std::string topic_name(const TopologyNode& node, const std::string& topic) const;
@@ -107,6 +110,7 @@ class Task final : private OperatorContext {
   Operator* only_source_ = nullptr;
   std::vector<std::unique_ptr<Operator>> operators_;
   PartitionGroup group_;
+  bool is_closed_ = false;
 };
 
 }  // namespace millrace

@@ -30,11 +30,12 @@ Result<> TaskGroup::lock(const std::string& state_dir) {
 }
 
 Result<> TaskGroup::open(std::size_t lanes) {
-  const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
-  memory_ = make_database_memory(memory_bytes / share_of_database_memory);
-  MR_TRY(open_databases(ids()));
+  memory_ = make_database_memory(memory_bytes() / share_of_database_memory);
+  const std::vector<TaskId> all = ids();
+  settings_ = make_settings(std::max<std::size_t>(all.size(), 1));
+  MR_TRY(open_databases(all));
   MR_ASSIGN(OffsetsToCommit at, committed());
-  MR_TRY(open_tasks({}, at, lanes));
+  MR_TRY(open_all({}, at, lanes));
   for (auto& r : runners_)
     for (const auto& queue : r->task().inputs()) inputs_.insert(queue->partition());
   return {};
@@ -48,17 +49,16 @@ std::vector<TaskId> TaskGroup::ids() const {
 }
 
 // Divides memory among the tasks.
-TaskSettings TaskGroup::settings(std::size_t tasks) {
+TaskSettings TaskGroup::make_settings(std::size_t tasks) {
   TaskSettings settings = task_settings(parts_.config);
   if (parts_.metrics.is_debug()) settings.store_clock = &parts_.env.clock();
-  const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes"));
-  const std::size_t taken = memory_bytes / share_of_database_memory + settings.cache_max_bytes;
+  const std::size_t taken = memory_bytes() / share_of_database_memory + settings.cache_max_bytes;
   settings.cache_max_bytes /= tasks;
   settings.message_bytes_max = parts_.topics.message_bytes_max;
   const std::int64_t value_cache = parts_.config.integer("state.value.cache.max.bytes");
-  parts_.environment.value_cache_bytes =
-      (value_cache >= 0 ? static_cast<std::size_t>(value_cache) : (memory_bytes > taken ? memory_bytes - taken : 0)) /
-      tasks;
+  parts_.environment.value_cache_bytes = (value_cache >= 0 ? static_cast<std::size_t>(value_cache)
+                                                           : (memory_bytes() > taken ? memory_bytes() - taken : 0)) /
+                                         tasks;
   return settings;
 }
 
@@ -69,30 +69,36 @@ Result<OffsetsToCommit> TaskGroup::committed() const {
   return parts_.consumer.committed(inputs);
 }
 
-Result<> TaskGroup::open_tasks(const std::set<TaskId>& suspended, const OffsetsToCommit& committed, std::size_t lanes) {
-  const std::vector<TaskId> all = ids();
-  const TaskSettings each = settings(std::max<std::size_t>(all.size(), 1));
+Result<std::vector<TaskGroup::Opened>> TaskGroup::open_tasks(const std::vector<TaskId>& ids,
+                                                             const OnProbation& on_probation,
+                                                             const OffsetsToCommit& committed, std::size_t lanes,
+                                                             std::size_t memory_bytes) {
   std::vector<Opened> opened;
-  for (TaskId id : all) {
-    MR_ASSIGN(Opened task, make_task(id, each));
+  for (TaskId id : ids) {
+    MR_ASSIGN(Opened task, make_task(id));
     opened.push_back(std::move(task));
   }
-  MR_TRY(restore_all(opened, committed, lanes));
-  std::vector<std::unique_ptr<TaskRunner>> runners;
-  std::vector<Member> members;
+  MR_TRY(restore_all(opened, committed, lanes, memory_bytes));
   for (Opened& task : opened) {
     MR_TRY(seek(*task.runner, committed));
     task.runner->metrics()->publish_positions();
     parts_.metrics.tasks_created(1);
-    if (suspended.contains(task.runner->task().id())) task.runner->suspend();
-    runners.push_back(std::move(task.runner));
-    members.push_back(std::move(task.member));
+    auto failed = on_probation.find(task.runner->task().id());
+    if (failed != on_probation.end()) task.runner->suspend(failed->second);
   }
+  return opened;
+}
+
+// Nothing else uses the memory for state yet.
+Result<> TaskGroup::open_all(const OnProbation& on_probation, const OffsetsToCommit& committed, std::size_t lanes) {
+  MR_ASSIGN(std::vector<Opened> opened, open_tasks(ids(), on_probation, committed, lanes, memory_bytes()));
   std::unique_lock lock(mutex_);
   std::lock_guard members_lock(members_mutex_);
   is_open_ = true;
-  runners_ = std::move(runners);
-  members_ = std::move(members);
+  for (Opened& task : opened) {
+    runners_.push_back(std::move(task.runner));
+    members_.push_back(std::move(task.member));
+  }
   return {};
 }
 
@@ -115,14 +121,14 @@ Result<> TaskGroup::open_databases(const std::vector<TaskId>& ids) {
   return run_all(parts_.env, parts_.io, jobs);
 }
 
-Result<TaskGroup::Opened> TaskGroup::make_task(TaskId id, const TaskSettings& settings) {
+Result<TaskGroup::Opened> TaskGroup::make_task(TaskId id) {
   const std::vector<std::string>& names = stored_[id];
   TaskDatabase* database = names.empty() ? nullptr : databases_[id].get();
   auto runner =
       std::make_unique<TaskRunner>(std::make_unique<RecordCollector>(parts_.producer, parts_.log.admin(), pool_),
                                    id.sub_topology, parts_.environment);
   try {
-    runner->set_task(std::make_unique<Task>(id, parts_.topology, std::vector<int>{id.sub_topology}, settings,
+    runner->set_task(std::make_unique<Task>(id, parts_.topology, std::vector<int>{id.sub_topology}, settings_,
                                             runner->output(), parts_.global_stores,
                                             [&](const StoreSpec& spec) -> Checkpoint* {
                                               for (std::size_t i = 0; i < names.size(); ++i)
@@ -141,17 +147,16 @@ Result<TaskGroup::Opened> TaskGroup::make_task(TaskId id, const TaskSettings& se
   return Opened{std::move(runner), std::move(member)};
 }
 
-// A restore is work rather than waiting: as many at once as there are threads for the tasks. They share the memory for
-// state, of which nothing else is in use yet.
-Result<> TaskGroup::restore_all(std::vector<Opened>& tasks, const OffsetsToCommit& committed, std::size_t lanes) {
+// A restore is work rather than waiting: as many at once as there are threads for the tasks. They share `memory_bytes`.
+Result<> TaskGroup::restore_all(std::vector<Opened>& tasks, const OffsetsToCommit& committed, std::size_t lanes,
+                                std::size_t memory_bytes) {
   MR_ASSERT(lanes > 0, "no task would be restored");
   lanes = std::min(lanes, tasks.size());
   std::vector<std::function<Result<>()>> jobs;
   for (std::size_t lane = 0; lane < lanes; ++lane)
-    jobs.push_back([this, &tasks, &committed, lane, lanes]() -> Result<> {
-      const auto memory_bytes = static_cast<std::size_t>(parts_.config.integer("state.memory.bytes")) / lanes;
+    jobs.push_back([this, &tasks, &committed, lane, lanes, memory_bytes]() -> Result<> {
       for (std::size_t i = lane; i < tasks.size(); i += lanes) try {
-          MR_TRY(restore(tasks[i], committed, memory_bytes));
+          MR_TRY(restore(tasks[i], committed, memory_bytes / lanes));
         } catch (const std::exception& e) {
           return Error(ErrorCode::unknown_server_error,
                        "task " + tasks[i].runner->task().id().text() + ": " + e.what());
@@ -239,25 +244,29 @@ Result<Offset> TaskGroup::visible_end(const TopicPartition& partition) const {
 
 Result<> TaskGroup::watch_inputs() {
   std::shared_lock lock(mutex_);
-  for (auto& r : runners_) {
-    TaskRunner* runner = r.get();
-    for (std::size_t i = 0; i < runner->task().inputs().size(); ++i)
-      MR_TRY(
-          parts_.consumer.notify(runner->task().inputs()[i]->partition(), [runner, i] { runner->input_arrived(i); }));
-  }
+  for (auto& r : runners_) MR_TRY(watch_inputs_of(*r));
+  return {};
+}
+
+Result<> TaskGroup::watch_inputs_of(TaskRunner& runner) {
+  const auto& inputs = runner.task().inputs();
+  for (std::size_t i = 0; i < inputs.size(); ++i)
+    MR_TRY(parts_.consumer.notify(inputs[i]->partition(), [&runner, i] { runner.input_arrived(i); }));
   return {};
 }
 
 Result<> TaskGroup::ignore_inputs() {
+  Result<> all;
   std::shared_lock lock(mutex_);
-  return ignore_inputs_locked();
+  for (auto& r : runners_)
+    if (auto quiet = ignore_inputs_of(*r); !quiet && all) all = std::move(quiet);
+  return all;
 }
 
-Result<> TaskGroup::ignore_inputs_locked() {
+Result<> TaskGroup::ignore_inputs_of(TaskRunner& runner) {
   Result<> all;
-  for (auto& r : runners_)
-    for (const auto& queue : r->task().inputs())
-      if (auto quiet = parts_.consumer.notify(queue->partition(), {}); !quiet && all) all = std::move(quiet);
+  for (const auto& queue : runner.task().inputs())
+    if (auto quiet = parts_.consumer.notify(queue->partition(), {}); !quiet && all) all = std::move(quiet);
   return all;
 }
 
@@ -275,16 +284,27 @@ void TaskGroup::wake(TaskId id) {
 // ---------------------------------------------------------------- abort
 
 bool TaskGroup::stop() {
+  return stop_those([](const TaskRunner&) { return true; });
+}
+
+bool TaskGroup::stop(const std::set<TaskId>& ids) {
+  return stop_those([&](const TaskRunner& r) { return ids.contains(r.task().id()); });
+}
+
+bool TaskGroup::stop_those(const std::function<bool(const TaskRunner&)>& which) {
+  std::vector<TaskRunner*> stopped;
   {
     // From here on nobody wakes a task: who posts, resumes or wakes has either done so or finds it stopped.
     std::unique_lock lock(mutex_);
-    if (auto quiet = ignore_inputs_locked(); !quiet)
-      log_warn("inputs could not be let go", {{"why", quiet.error().text()}});
-    is_open_ = false;
-    for (auto& r : runners_) r->stop();
+    for (auto& r : runners_)
+      if (which(*r)) stopped.push_back(r.get());
+    for (TaskRunner* r : stopped)
+      if (auto quiet = ignore_inputs_of(*r); !quiet)
+        log_warn("inputs could not be let go", {{"why", quiet.error().text()}});
+    for (TaskRunner* r : stopped) r->stop();
   }
   const auto all_idle = [&] {
-    return std::all_of(runners_.begin(), runners_.end(), [](auto& r) { return Scheduler::is_idle(*r); });
+    return std::all_of(stopped.begin(), stopped.end(), [](TaskRunner* r) { return Scheduler::is_idle(*r); });
   };
   Monitor monitor;
   MonitorLock lock(monitor);
@@ -293,7 +313,20 @@ bool TaskGroup::stop() {
   return true;
 }
 
-Result<> TaskGroup::reopen(const std::set<TaskId>& suspended, const OffsetsToCommit& committed) {
+// What it holds can still be asked for.
+void TaskGroup::close(TaskRunner& runner) {
+  const std::string id = runner.task().id().text();
+  try {
+    runner.task().close();
+  } catch (const std::exception& e) {
+    log_error("a task could not be closed", {{"task", id}, {"why", e.what()}});
+  }
+  runner.set_metrics({});
+  parts_.metrics.forget_task(id);
+  parts_.metrics.tasks_closed(1);
+}
+
+Result<> TaskGroup::reopen(const OnProbation& on_probation, const OffsetsToCommit& committed) {
   std::vector<std::unique_ptr<TaskRunner>> gone;
   {
     std::unique_lock lock(mutex_);
@@ -301,23 +334,59 @@ Result<> TaskGroup::reopen(const std::set<TaskId>& suspended, const OffsetsToCom
     for (auto& r : runners_) processed_before_ += r->processed();
     gone.swap(runners_);
     members_.clear();
+    is_open_ = false;
   }
-  for (auto& r : gone) try {
-      r->answer_jobs();
-      r->task().close();
-    } catch (const std::exception& e) {
-      log_error("a task could not be closed", {{"task", r->task().id().text()}, {"why", e.what()}});
-    }
-  parts_.metrics.forget_tasks();
-  parts_.metrics.tasks_closed(static_cast<std::int64_t>(gone.size()));
+  for (auto& r : gone) {
+    r->answer_jobs();
+    close(*r);
+  }
   gone.clear();
-  return open_tasks(suspended, committed, 1);  // called from a job of the executor that lanes would wait for
+  return open_all(on_probation, committed, 1);  // called from a job of the executor that lanes would wait for
+}
+
+Result<> TaskGroup::replace(const std::set<TaskId>& ids, const OnProbation& on_probation,
+                            const OffsetsToCommit& committed) {
+  std::vector<TaskId> replaced;
+  for (auto& r : runners_)
+    if (ids.contains(r->task().id())) {
+      close(*r);
+      replaced.push_back(r->task().id());
+    }
+  // They have no more than their share: the others are at work.
+  const std::size_t memory = memory_bytes() / std::max<std::size_t>(runners_.size(), 1);
+  MR_ASSIGN(std::vector<Opened> opened, open_tasks(replaced, on_probation, committed, 1, memory));
+  {
+    std::unique_lock lock(mutex_);
+    std::lock_guard members_lock(members_mutex_);
+    for (Opened& task : opened)
+      for (std::size_t i = 0; i < runners_.size(); ++i) {
+        if (runners_[i]->task().id() != task.runner->task().id()) continue;
+        processed_before_ += runners_[i]->processed();
+        runners_[i].swap(task.runner);
+        members_[i] = std::move(task.member);
+        break;
+      }
+  }
+  for (Opened& gone : opened) gone.runner->answer_jobs();
+  std::shared_lock lock(mutex_);
+  for (auto& r : runners_)
+    if (ids.contains(r->task().id())) MR_TRY(watch_inputs_of(*r));
+  return {};
 }
 
 void TaskGroup::resume(TaskId id) {
   std::shared_lock lock(mutex_);
   for (auto& r : runners_)
     if (r->task().id() == id) r->resume();
+}
+
+bool TaskGroup::reads_repartition_topics(TaskId id) const {
+  std::shared_lock lock(mutex_);
+  for (auto& r : runners_)
+    if (r->task().id() == id)
+      for (const auto& queue : r->task().inputs())
+        if (parts_.topics.repartition_topics.contains(queue->partition().topic)) return true;
+  return false;
 }
 
 void TaskGroup::close() {

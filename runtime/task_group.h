@@ -36,8 +36,11 @@ struct TaskGroupParts {
 };
 
 using InputEnds = std::map<TopicPartition, Offset>;
+// Tasks that failed, and where each of them, input by input, must get to before it is past its failure.
+using OnProbation = std::map<TaskId, std::vector<Offset>>;
 
-// Threads: open(), reopen(), stop(), watch_inputs(), ignore_inputs() and close() one at a time; the rest any.
+// Threads: open(), reopen(), replace(), stop(), watch_inputs(), ignore_inputs() and close() one at a time; the rest
+// any.
 class TaskGroup {
  public:
   explicit TaskGroup(TaskGroupParts parts) : parts_(parts) {}
@@ -49,12 +52,18 @@ class TaskGroup {
   // No task runs any more when it returns (a lambda that does not return is waited for); queries that wait are
   // answered. False: the simulated node died.
   bool stop();
-  // After stop(): discards all that is not committed and opens every task anew, at `committed`. Tasks in `suspended`
-  // process nothing until resume(). Errors as of open().
-  Result<> reopen(const std::set<TaskId>& suspended, const OffsetsToCommit& committed);
+  // The same for some tasks alone.
+  bool stop(const std::set<TaskId>& ids);
+  // After stop(): discards all that is not committed and opens every task anew, at `committed`; those on probation
+  // suspended. Errors as of open().
+  Result<> reopen(const OnProbation& on_probation, const OffsetsToCommit& committed);
+  // After stop(ids), while the committer is paused: the same for these tasks, all of them on probation, beside the
+  // others, which go on; they hear of input. After an error only stop() and reopen() help.
+  Result<> replace(const std::set<TaskId>& ids, const OnProbation& on_probation, const OffsetsToCommit& committed);
   // Of all inputs, as the coordinator has them.
   Result<OffsetsToCommit> committed() const;
   void resume(TaskId id);
+  bool reads_repartition_topics(TaskId id) const;
   // Calls of the log that input has arrived.
   Result<> watch_inputs();
   Result<> ignore_inputs();
@@ -62,7 +71,7 @@ class TaskGroup {
   void wake(TaskId id);
   void close();
 
-  // For the committer. Changes in reopen() only, under members_mutex().
+  // For the committer. Changes in reopen() and replace() only, under members_mutex().
   std::vector<Member>& members() { return members_; }
   std::mutex& members_mutex() { return members_mutex_; }
   std::size_t size() const;
@@ -80,23 +89,31 @@ class TaskGroup {
   bool post(TaskId id, const std::function<void(Task&)>& job) const;
 
  private:
-  Result<> open_tasks(const std::set<TaskId>& suspended, const OffsetsToCommit& committed, std::size_t lanes);
-  Result<> open_databases(const std::vector<TaskId>& ids);
   struct Opened {
     std::unique_ptr<TaskRunner> runner;
     Member member;
   };
-  Result<Opened> make_task(TaskId id, const TaskSettings& settings);
-  Result<> restore_all(std::vector<Opened>& tasks, const OffsetsToCommit& committed, std::size_t lanes);
+  Result<std::vector<Opened>> open_tasks(const std::vector<TaskId>& ids, const OnProbation& on_probation,
+                                         const OffsetsToCommit& committed, std::size_t lanes, std::size_t memory_bytes);
+  Result<> open_all(const OnProbation& on_probation, const OffsetsToCommit& committed, std::size_t lanes);
+  Result<> open_databases(const std::vector<TaskId>& ids);
+  Result<Opened> make_task(TaskId id);
+  Result<> restore_all(std::vector<Opened>& tasks, const OffsetsToCommit& committed, std::size_t lanes,
+                       std::size_t memory_bytes);
   Result<> restore(Opened& task, const OffsetsToCommit& committed, std::size_t memory_bytes);
-  Result<> ignore_inputs_locked();
+  bool stop_those(const std::function<bool(const TaskRunner&)>& which);
+  void close(TaskRunner& runner);
+  std::size_t memory_bytes() const { return static_cast<std::size_t>(parts_.config.integer("state.memory.bytes")); }
+  Result<> watch_inputs_of(TaskRunner& runner);
+  Result<> ignore_inputs_of(TaskRunner& runner);
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   std::vector<TaskId> ids() const;
-  TaskSettings settings(std::size_t tasks);
+  TaskSettings make_settings(std::size_t tasks);
   // Up to where a task may read.
   Result<Offset> visible_end(const TopicPartition& partition) const;
 
   const TaskGroupParts parts_;
+  TaskSettings settings_;  // of each task
   std::unique_ptr<StateDirectory> directory_;
   std::shared_ptr<DatabaseMemory> memory_;
   BuilderPool pool_;
@@ -105,7 +122,7 @@ class TaskGroup {
   std::set<TopicPartition> inputs_;  // of all tasks
   mutable std::shared_mutex mutex_;  // guards which runners there are
   std::vector<std::unique_ptr<TaskRunner>> runners_;
-  bool is_open_ = false;  // and not stopped
+  bool is_open_ = false;  // they are there
   std::mutex members_mutex_;
   std::vector<Member> members_;
   std::int64_t processed_before_ = 0;  // by runners that are gone

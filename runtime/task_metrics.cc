@@ -38,7 +38,7 @@ TaskMetrics::TaskMetrics(StreamsMetrics& metrics, Task& task, const RecordCollec
   value_cache_bytes_ = d.gauge(own, "value-cache-bytes", of_task);
   held_bytes_ = d.gauge(own, "held-bytes", of_task);
   busy_ns_ = d.unshown_meter();
-  asked_.push_back(d.callback(task_group, "active-process-ratio", tags_, metrics.add_busy(busy_ns_)));
+  asked_.push_back(d.callback(task_group, "active-process-ratio", tags_, metrics.add_busy(task.id().text(), busy_ns_)));
   add_inputs(visible_end);
   add_outputs(topology);
   for (const Task::Store& store : task.stores()) {
@@ -72,7 +72,7 @@ void TaskMetrics::add_inputs(const VisibleEnd& visible_end) {
     lag_tags["topic"] = partition.topic;
     lag_tags["partition"] = std::to_string(partition.partition);
     asked_.push_back(d.callback("consumer-fetch-manager-metrics", "records-lag", lag_tags, lag));
-    metrics_.add_lag(lag);
+    metrics_.add_lag(task_.id().text(), lag);
     inputs_.push_back(std::move(input));
   }
 }

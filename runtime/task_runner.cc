@@ -11,6 +11,7 @@ constexpr std::size_t fetch_bytes_max = 512 << 10;
 constexpr std::size_t held_bytes_max = 32 << 20;  // then the task waits for the decision
 constexpr std::int64_t trim_interval_ns = 200'000'000, trim_interval_over_ns = 20'000'000;
 constexpr std::size_t relief_bytes_min = 4 << 20;  // a checkpoint for less costs more than it gives
+constexpr std::int64_t trial_ns = 100'000'000;     // the others hold back what they write meanwhile
 }  // namespace
 
 void TaskRunner::set_task(std::unique_ptr<Task> task) {
@@ -29,8 +30,8 @@ void TaskRunner::input_arrived(std::size_t index) {
   if (!arrived_[index].exchange(true)) environment_.scheduler->wake(*this);
 }
 
-void TaskRunner::request_cut() {
-  cut_requested_.store(true);
+void TaskRunner::request_cut(bool before_trial) {
+  cut_asked_.store(before_trial ? CutAsked::before_trial : CutAsked::now);
   environment_.scheduler->wake(*this);
 }
 
@@ -90,7 +91,7 @@ void TaskRunner::publish_positions() {
 
 bool TaskRunner::run_slice() {
   if (failed_.load() || stopped_.load()) {  // takes part in nothing any more, but must not keep a commit waiting
-    if (cut_requested_.exchange(false)) environment_.on_cut(*this);
+    skip_cut();
     return false;
   }
   try {
@@ -103,10 +104,18 @@ bool TaskRunner::run_slice() {
   return false;
 }
 
-void TaskRunner::fail(const TaskFailure& failure) {
+void TaskRunner::fail(TaskFailure failure) {
   failed_.store(true);
+  if (!failure.is_of_log) failure.to_pass = task_->offsets_to_pass();
   environment_.on_failure(*this, failure);
-  if (cut_requested_.exchange(false)) environment_.on_cut(*this);
+  skip_cut();
+}
+
+// Nothing of this task is in the commit under way.
+void TaskRunner::skip_cut() {
+  if (cut_asked_.exchange(CutAsked::none) == CutAsked::none) return;
+  cut_ = {};
+  environment_.on_cut(*this);
 }
 
 void TaskRunner::answer_jobs() {
@@ -114,23 +123,61 @@ void TaskRunner::answer_jobs() {
   run_jobs();
 }
 
+void TaskRunner::suspend(std::vector<Offset> to_pass) {
+  to_pass_ = std::move(to_pass);
+  suspended_.store(true);
+}
+
 void TaskRunner::resume() {
   suspended_.store(false);
   wake();
+}
+
+void TaskRunner::try_alone() {
+  cut_asked_.store(CutAsked::of_trial);
+  environment_.scheduler->wake(*this);
+}
+
+void TaskRunner::begin_trial() {
+  append_held();  // which is nothing
+  is_trying_ = true;
+  trial_until_ns_ = environment_.clock->monotonic_ns() + trial_ns;
+  for (std::size_t i = 0; i < to_pass_.size(); ++i) {
+    arrived_[i].store(true);
+    // The record at which it failed may have been written in the transaction that was aborted, and again since, at
+    // another offset.
+    const TopicPartition& partition = task_->inputs()[i]->partition();
+    if (has_tried_ || !environment_.reads_undecided(partition.topic)) continue;
+    auto end = environment_.consumer->end_offset(partition, Isolation::read_uncommitted);
+    if (!end) throw StreamsError(partition.text() + ": " + end.error().text(), end.error().code());
+    to_pass_[i] = std::max(to_pass_[i], *end);
+  }
+  has_tried_ = true;
+  suspended_.store(false);
+}
+
+bool TaskRunner::has_passed() const {
+  for (std::size_t i = 0; i < to_pass_.size(); ++i)
+    if (processed_to_[i].load() < to_pass_[i]) return false;
+  return !to_pass_.empty();
+}
+
+bool TaskRunner::is_trial_over(bool more, std::int64_t now) const {
+  return is_trying_ && (!more || now >= trial_until_ns_ || has_passed());
 }
 
 bool TaskRunner::fetch(std::size_t index) {
   RecordQueue& queue = *task_->inputs()[index];
   FetchRequest request{queue.partition(), queue.fetch_offset(), fetch_bytes_max};
   request.isolation = environment_.exactly_once ? Isolation::read_committed : Isolation::read_uncommitted;
-  if (environment_.reads_undecided(queue.partition().topic))
-    request.own_producer_id = environment_.producer->producer_id();
+  const bool reads_undecided = environment_.reads_undecided(queue.partition().topic) && !waits_for_trial_;
+  if (reads_undecided) request.own_producer_id = environment_.producer->producer_id();
   const std::int64_t started_ns = metrics_ ? environment_.clock->monotonic_ns() : 0;
   auto fetched = environment_.consumer->fetch(request);
   if (!fetched) throw StreamsError(queue.partition().text() + ": " + fetched.error().text(), fetched.error().code());
   const bool any = !fetched->bytes->empty();
   const std::int64_t added_before = queue.batches().records_added();
-  const bool committed = environment_.visible(queue.partition().topic) == Isolation::read_committed;
+  const bool committed = environment_.exactly_once && !reads_undecided;
   const Offset end = committed ? fetched->last_stable_offset : fetched->high_watermark;
   if (any) queue.add(*std::move(fetched));
   fetched_to_[index].store(any ? queue.fetch_offset() : end);
@@ -196,9 +243,18 @@ void TaskRunner::make_cut() {
   const std::int64_t taken = task_->counters().processed + task_->counters().dropped;
   cut_.dirty = output_->take_dirty() || taken != taken_at_cut_;
   taken_at_cut_ = taken;
+  cut_.passed = !suspended_.load() && has_passed();
+  if (cut_.passed) to_pass_.clear();
+  if (std::exchange(is_trying_, false)) suspended_.store(!cut_.passed);
   if (environment_.exactly_once) output_->hold();
-  cut_requested_.store(false);
+  waits_for_trial_ = cut_asked_.exchange(CutAsked::none) == CutAsked::before_trial;
   environment_.on_cut(*this);
+}
+
+void TaskRunner::append_held() {
+  output_->release();
+  if (!std::exchange(waits_for_trial_, false)) return;
+  for (std::size_t i = 0; i < task_->inputs().size(); ++i) arrived_[i].store(true);  // there may be more to read now
 }
 
 // Evicts what is over the task's share of memory; asks for a checkpoint when most of it could not go without one. True
@@ -215,20 +271,31 @@ bool TaskRunner::mind_memory(std::int64_t now) {
   return is_stuck_ && task_->memory_bytes() > 2 * std::max(bytes_max, relief_bytes_min);
 }
 
+// Between two looks at the clock.
+bool TaskRunner::must_yield(std::int64_t until) const {
+  const bool cuts = cut_asked_.load(std::memory_order_relaxed) != CutAsked::none && !is_trying_;
+  return cuts || environment_.clock->monotonic_ns() >= until;
+}
+
 bool TaskRunner::slice() {
   std::shared_lock globals(*environment_.global_lock);
   run_jobs();
   if (release_requested_.exchange(false)) {
-    output_->release();
+    append_held();
     if (metrics_ && cut_.dirty) metrics_->committed();
   }
-  if (cut_requested_.load()) {
+  if (const CutAsked asked = cut_asked_.load(); asked == CutAsked::of_trial) {
+    if (!is_trying_) begin_trial();
+  } else if (asked != CutAsked::none) {
     if (output_->is_holding()) return false;  // the last transaction is not decided yet: release() wakes us
     make_cut();
   }
   if (suspended_.load() || output_->held_bytes() > held_bytes_max) return false;
   const std::int64_t started_ns = environment_.clock->monotonic_ns(), until = started_ns + slice_ns;
-  if (is_stuck_ && mind_memory(started_ns)) return false;  // note_checkpoint() wakes us
+  if (is_stuck_ && mind_memory(started_ns)) {  // note_checkpoint() wakes us
+    if (is_trying_) make_cut();
+    return false;
+  }
   bool more = true;
   while (more) {
     if (!fetch_input() || waits_for_input()) {
@@ -240,7 +307,7 @@ bool TaskRunner::slice() {
       if (has_dry_input()) break;  // it must be asked for more before the others go on: their records may be younger
       if (environment_.max_idle_ns > 0 && waits_for_input()) break;
     }
-    if (cut_requested_.load(std::memory_order_relaxed) || environment_.clock->monotonic_ns() >= until) break;
+    if (must_yield(until)) break;
   }
   output_->append_all();
   processed_.store(task_->counters().processed);
@@ -249,7 +316,8 @@ bool TaskRunner::slice() {
   const std::int64_t now = environment_.clock->monotonic_ns();
   if (metrics_) metrics_->slice_ended(started_ns, now, output_->held_bytes());
   mind_memory(now);
-  return more || cut_requested_.load();
+  if (is_trial_over(more, now)) make_cut();
+  return more || cut_asked_.load() != CutAsked::none;
 }
 
 }  // namespace millrace

@@ -2,6 +2,9 @@
 //
 // A slice: append what was held back if the transaction was decided; take part in the cut if one was asked for; fetch;
 // process for up to a millisecond; append the output. See committer.h for the protocol.
+//
+// A task that failed and was opened anew is *on probation* until a commit finds it past the records at which it failed:
+// it processes nothing until resume(), or only between try_alone() and the cut that ends that trial.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -23,7 +26,8 @@ class TaskRunner;
 // Why a task stopped.
 struct TaskFailure {
   Error error;
-  bool is_of_log = false;  // the log refused something; else it is the user's code, or a record
+  bool is_of_log = false;            // the log refused something; else it is the user's code, or a record
+  std::vector<Offset> to_pass = {};  // by input: where the task must get to before it is past the failure
 };
 
 // What all tasks of a process share.
@@ -64,14 +68,17 @@ class TaskRunner final : public Runnable {
   void set_metrics(std::unique_ptr<TaskMetrics> metrics) { metrics_ = std::move(metrics); }
   TaskMetrics* metrics() { return metrics_.get(); }
   Task& task() { return *task_; }
+  const Task& task() const { return *task_; }
   RecordCollector& output() { return *output_; }
   int depth() const override { return depth_; }
   bool run_slice() override;
 
   // Input `index` may have more to read. Threads: any.
   void input_arrived(std::size_t index);
-  // Asks for a cut. Threads: any; the cut is done when on_cut was called.
-  void request_cut();
+  // Asks for a cut. Threads: any; the cut is done when on_cut was called. `before_trial`: from there to release(),
+  // another task has the next transaction for itself: what it writes to repartition topics is not read before it is
+  // decided.
+  void request_cut(bool before_trial = false);
   // The transaction of the last cut was decided: what is held back may go. Threads: any.
   void release();
 
@@ -81,6 +88,7 @@ class TaskRunner final : public Runnable {
     std::vector<RecordCollector::Logged> logged;
     std::vector<TopicPartition> touched;
     bool dirty = false;
+    bool passed = false;  // ends the task's probation, if it is committed
   };
   Cut& cut() { return cut_; }
   // A checkpoint holds store number `index` up to `sequence`; taken note of at the next slice.
@@ -91,9 +99,16 @@ class TaskRunner final : public Runnable {
   void answer_jobs();
   // From now on the task processes nothing, for good. Threads: any.
   void stop() { stopped_.store(true); }
-  // The task takes part in commits and answers queries but processes nothing until resume(). Threads: any.
-  void suspend() { suspended_.store(true); }
+  // Puts the task on probation: it takes part in commits and answers queries but processes nothing. Before its first
+  // slice. `to_pass`: by input.
+  void suspend(std::vector<Offset> to_pass);
+  bool is_suspended() const { return suspended_.load(); }
+  // It goes on beside the others, still on probation. Threads: any.
   void resume();
+  // It has made its cut and the others hold back what they write: it goes on until it is past its failure, has nothing
+  // to read, or a moment is over. Then it makes a cut by itself, and is suspended again if that does not end its
+  // probation. Threads: any; the cut is done when on_cut was called.
+  void try_alone();
   // Unless it is stopped. Threads: any.
   void wake();
   // Whether all of input `index` before `end` was processed; what is not even fetched is looked for: the log may be
@@ -109,9 +124,15 @@ class TaskRunner final : public Runnable {
   bool has_dry_input();
   bool waits_for_input();
   void make_cut();
+  void skip_cut();
+  void append_held();
+  void begin_trial();
+  bool is_trial_over(bool more, std::int64_t now) const;
+  bool has_passed() const;
+  bool must_yield(std::int64_t until) const;
   void publish_positions();
   void run_jobs();
-  void fail(const TaskFailure& failure);
+  void fail(TaskFailure failure);
   bool mind_memory(std::int64_t now);
 
   std::unique_ptr<RecordCollector> output_;
@@ -124,7 +145,8 @@ class TaskRunner final : public Runnable {
   std::unique_ptr<std::atomic<Offset>[]> fetched_to_, processed_to_;
   std::vector<std::int64_t> idle_until_ns_;  // by input: how long its emptiness holds the others up; -1: not empty
   bool is_waiting_ = false;                  // there are records, and an empty input holds them up
-  std::atomic<bool> cut_requested_{false};
+  enum class CutAsked : int { none, now, before_trial, of_trial };
+  std::atomic<CutAsked> cut_asked_{CutAsked::none};
   std::atomic<bool> release_requested_{false};
   std::atomic<bool> has_jobs_{false};
   std::atomic<bool> failed_{false};
@@ -136,7 +158,11 @@ class TaskRunner final : public Runnable {
   Cut cut_;
   std::int64_t taken_at_cut_ = 0;
   std::int64_t trimmed_at_ = 0;
-  bool is_stuck_ = false;  // over its memory, and waiting for a checkpoint
+  bool is_stuck_ = false;         // over its memory, and waiting for a checkpoint
+  bool waits_for_trial_ = false;  // another task's
+  std::vector<Offset> to_pass_;   // by input; empty: it is not on probation
+  bool has_tried_ = false, is_trying_ = false;
+  std::int64_t trial_until_ns_ = 0;
 };
 
 }  // namespace millrace

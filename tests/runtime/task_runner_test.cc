@@ -289,7 +289,7 @@ TEST_F(TaskRunnerTest, a_task_that_holds_too_much_back_waits_for_the_release) {
 
 TEST_F(TaskRunnerTest, a_suspended_task_takes_part_in_cuts_and_answers_but_processes_nothing_until_it_is_resumed) {
   TaskRunner& runner = make(copy);
-  runner.suspend();
+  runner.suspend({1});
   put("1");
   run(runner);
   bool answered = false;

@@ -1,0 +1,253 @@
+#include "millrace/runtime/redo.h"
+
+#include <algorithm>
+
+#include "millrace/base/log.h"
+#include "millrace/runtime/task_id.h"
+
+namespace millrace {
+
+namespace {
+constexpr Duration retry_backoff{100};       // Kafka's retry.backoff.ms
+constexpr Duration retry_backoff_max{1000};  // Kafka's retry.backoff.max.ms
+
+// Whether the work since the last commit may simply be done again: the outcome of a commit is unknown, or the
+// transaction has ended without us. After all else (the disk, another producer of the same name) it would fail again,
+// or harm.
+bool can_be_redone(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::request_timed_out:
+    case ErrorCode::invalid_txn_state:
+    case ErrorCode::invalid_producer_epoch:
+    case ErrorCode::concurrent_transactions:
+    case ErrorCode::coordinator_load_in_progress:
+    case ErrorCode::leader_not_available:
+    case ErrorCode::unstable_offset_commit:
+      return true;
+    default:
+      return false;
+  }
+}
+}  // namespace
+
+// ---------------------------------------------------------------- begin and end
+
+void Redo::begin() {
+  {
+    MonitorLock lock(monitor_);
+    has_begun_ = true;
+    if (!asked_ || has_ended_ || std::exchange(running_, true)) return;
+  }
+  parts_.io.post([this] { run(); });
+}
+
+void Redo::end() {
+  MonitorLock lock(monitor_);
+  parts_.env.wait(lock, [&] { return !running_; });
+  has_ended_ = true;
+}
+
+void Redo::abandon() {
+  {
+    MonitorLock lock(monitor_);
+    has_ended_ = true;
+  }
+  monitor_.notify_all();
+}
+
+bool Redo::has_ended() {
+  MonitorLock lock(monitor_);
+  return has_ended_;
+}
+
+// ---------------------------------------------------------------- what failed
+
+void Redo::on_task_failure(const TaskRunner& runner, const TaskFailure& failure) {
+  if (failure.is_of_log && can_be_redone(failure.error.code())) return on_commit_failure(failure.error);
+  if (failure.is_of_log || !parts_.handler ||
+      parts_.handler(failure.error) != StreamThreadExceptionResponse::replace_thread)
+    return parts_.fail(failure.error);
+  const TaskId id = runner.task().id();
+  if (has_ended()) return;
+  if (!has_patience_with(id, failure)) return parts_.fail(failure.error);
+  {
+    MonitorLock lock(monitor_);
+    failed_tasks_.insert(id);
+  }
+  redo_later(failure.error);
+}
+
+void Redo::on_commit_failure(const Error& why) {
+  if (!can_be_redone(why.code())) return parts_.fail(Error(why.code(), "commit: " + why.message()));
+  if (has_ended()) return;
+  if (!has_patience()) return parts_.fail(why);
+  {
+    MonitorLock lock(monitor_);
+    is_of_all_ = true;
+  }
+  redo_later(why);
+}
+
+// Whether task.timeout.ms is left since the first failure of the log that no commit has followed.
+bool Redo::has_patience() {
+  const std::int64_t now = parts_.env.clock().monotonic_ns();
+  MonitorLock lock(monitor_);
+  if (commits_at_failure_ != parts_.committer.commits()) {
+    commits_at_failure_ = parts_.committer.commits();
+    first_failure_ns_ = now;
+  }
+  return now - first_failure_ns_ <= timeout_ns() && timeout_ns() > 0;
+}
+
+// The same for a task that has got no further since it failed first.
+bool Redo::has_patience_with(TaskId id, const TaskFailure& failure) {
+  const std::int64_t now = parts_.env.clock().monotonic_ns();
+  MonitorLock lock(monitor_);
+  auto [found, is_new] = probation_.try_emplace(id);
+  Probation& p = found->second;
+  if (is_new) p = {failure.to_pass, now};
+  for (std::size_t i = 0; i < p.to_pass.size(); ++i) p.to_pass[i] = std::max(p.to_pass[i], failure.to_pass[i]);
+  ++p.failures;
+  return now - p.since_ns <= timeout_ns() && timeout_ns() > 0;
+}
+
+void Redo::redo_later(const Error& why) {
+  log_warn("what is not committed is aborted and done again", {{"why", why.text()}});
+  {
+    MonitorLock lock(monitor_);
+    asked_ = true;
+    if (has_ended_ || !has_begun_ || std::exchange(running_, true)) return;
+  }
+  parts_.io.post([this] { run(); });
+}
+
+// ---------------------------------------------------------------- abort and redo
+
+void Redo::run() {
+  for (bool again = true; again;) {
+    again = run_once();
+    MonitorLock lock(monitor_);
+    again = (again || asked_) && !has_ended_ && parts_.env.is_alive();
+    if (!again) running_ = false;
+  }
+  monitor_.notify_all();
+}
+
+// Whether it must be done once more.
+bool Redo::run_once() {
+  if (!parts_.committer.pause()) return false;
+  const bool alone = is_theirs_alone();
+  std::set<TaskId> stopped;
+  {
+    MonitorLock lock(monitor_);
+    if (alone) stopped = failed_tasks_;
+  }
+  if (!(alone ? parts_.tasks.stop(stopped) : parts_.tasks.stop())) return false;
+  ++times_;
+  OnProbation suspended;
+  {
+    MonitorLock lock(monitor_);
+    if (has_ended_) return false;
+    for (TaskId id : stopped) failed_tasks_.erase(id);
+    if (!alone) failed_tasks_.clear();
+    if (!alone) is_of_all_ = false;
+    asked_ = !failed_tasks_.empty() || is_of_all_;
+    for (const auto& [id, p] : probation_) suspended[id] = p.to_pass;
+  }
+  const auto done = alone ? replace(stopped, suspended) : start_over(suspended);
+  if (!done) {
+    if (!parts_.env.is_alive()) return false;
+    if (!can_be_redone(done.error().code()) || !has_patience()) {
+      parts_.fail(done.error());
+      return false;
+    }
+    MonitorLock lock(monitor_);
+    is_of_all_ = true;
+    return !parts_.env.wait(lock, [&] { return has_ended_; }, retry_backoff) && parts_.env.is_alive();
+  }
+  const Duration redone{(parts_.env.clock().monotonic_ns() - parts_.committer.committed_at_ns()) / 1'000'000};
+  for (const auto& [id, to_pass] : suspended)
+    if (!alone || stopped.contains(id))
+      // What it reads may have been in the transaction that was aborted: then the others must do it again first.
+      try_later(id, !alone && parts_.tasks.reads_repartition_topics(id) ? redone : Duration{0});
+  if (!alone) parts_.tasks.wake_all();
+  parts_.committer.resume();
+  parts_.metrics.redone();
+  return false;
+}
+
+// Whether nothing but the failed tasks' own work is at stake. While the committer is paused.
+bool Redo::is_theirs_alone() {
+  const std::optional<TaskId> tried = parts_.committer.tried();
+  MonitorLock lock(monitor_);
+  if (is_of_all_ || failed_tasks_.empty()) return false;
+  return !parts_.environment.exactly_once || (tried && failed_tasks_ == std::set<TaskId>{*tried});
+}
+
+// The transaction is aborted, or was decided without our knowing: from here on the coordinator has said which.
+Result<> Redo::take_back() {
+  if (!parts_.environment.exactly_once) return {};
+  auto aborted = parts_.producer.abort_transaction();  // there may be none any more
+  if (!aborted && aborted.error().code() == ErrorCode::producer_fenced) return aborted;
+  return parts_.producer.init_transactions();
+}
+
+// All tasks are as a restart would find them.
+Result<> Redo::start_over(const OnProbation& on_probation) {
+  MR_TRY(take_back());
+  MR_ASSIGN(OffsetsToCommit committed, parts_.tasks.committed());
+  MR_TRY(parts_.committer.settle(committed));
+  MR_TRY(parts_.tasks.reopen(on_probation, committed));
+  if (parts_.environment.exactly_once) MR_TRY(parts_.producer.begin_transaction());
+  return parts_.tasks.watch_inputs();
+}
+
+// These tasks are as a restart would find them. Exactly once, the others hold back what they write.
+Result<> Redo::replace(const std::set<TaskId>& ids, const OnProbation& on_probation) {
+  MR_TRY(take_back());
+  MR_ASSIGN(OffsetsToCommit committed, parts_.tasks.committed());
+  for (TaskId id : ids) MR_TRY(parts_.committer.settle(id));
+  MR_TRY(parts_.tasks.replace(ids, on_probation, committed));
+  return parts_.environment.exactly_once ? parts_.producer.begin_transaction() : Result<>();
+}
+
+// ---------------------------------------------------------------- try again
+
+void Redo::on_tried(TaskId id, bool passed) {
+  {
+    MonitorLock lock(monitor_);
+    if (failed_tasks_.contains(id)) return;  // again, since
+    if (passed) {
+      probation_.erase(id);
+      return;
+    }
+  }
+  try_later(id, Duration{0});
+}
+
+void Redo::try_later(TaskId id, Duration at_least) {
+  int attempt = 0;
+  Duration wait = retry_backoff;
+  {
+    MonitorLock lock(monitor_);
+    auto found = probation_.find(id);
+    if (found == probation_.end()) return;
+    attempt = ++found->second.attempt;
+    wait = std::min(retry_backoff_max, retry_backoff * (1 << std::clamp(found->second.failures - 1, 0, 6)));
+  }
+  const Duration rest = std::max(wait, at_least);
+  parts_.io.post_at(parts_.env.clock().monotonic_ns() + rest.count() * 1'000'000,
+                    [this, id, attempt] { try_again(id, attempt); });
+}
+
+void Redo::try_again(TaskId id, int attempt) {
+  {
+    MonitorLock lock(monitor_);
+    auto found = probation_.find(id);
+    if (has_ended_ || found == probation_.end() || found->second.attempt != attempt) return;
+  }
+  if (parts_.environment.exactly_once) return parts_.committer.try_alone(id);
+  parts_.tasks.resume(id);
+}
+
+}  // namespace millrace
