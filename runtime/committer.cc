@@ -95,6 +95,7 @@ bool Committer::begin_trial(bool committed) {
   }
   monitor_.notify_all();
   begun_ns_.store(env_.clock().monotonic_ns());
+  env_.fault_point("commit.trial.begin");
   runner->try_alone();
   return true;
 }

@@ -159,8 +159,7 @@ Specs other_metrics() {
        "Committed changelog that no checkpoint has yet: what a crash would replay. At most 64 MiB, or 10 s."},
       {redo, "redo-total", counter, "times", info, commit_tags,
        "What was not committed was aborted and done again: a commit's outcome was unknown, a transaction timed out, or "
-       "a "
-       "task failed and was replaced."},
+       "a task failed and was replaced (from its second failure in a row on, its own work alone)."},
       {redo, "redo-rate", gauge, "times/s", info, commit_tags, "The same, a second."},
       {commit, "checkpoint-total", counter, "checkpoints", info, commit_tags, "Checkpoints of a task written."},
       {commit, "checkpoint-rate", gauge, "checkpoints/s", info, commit_tags, "The same, a second."},

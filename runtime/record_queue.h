@@ -66,8 +66,8 @@ class RecordQueue {
   Offset fetch_offset() const { return batches_.end(); }
   // Where to go on after a restart: everything before it was taken or skipped.
   Offset next_offset() const { return live_ ? head_.offset : next_offset_; }
-  // Where to get to for a task that failed, to be past the record at which it did so.
-  Offset offset_to_pass() const { return next_offset() + (has_failed_ ? 1 : 0); }
+  // The task failed at the record at next_offset().
+  bool has_failed() const { return has_failed_; }
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   Timestamp partition_time() const { return partition_time_; }
   // Starts at `offset`, with what an earlier run knew of time.

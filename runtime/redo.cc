@@ -74,7 +74,8 @@ void Redo::on_task_failure(const TaskRunner& runner, const TaskFailure& failure)
     MonitorLock lock(monitor_);
     failed_tasks_.insert(id);
   }
-  redo_later(failure.error);
+  log_warn("a task failed and is replaced", {{"why", failure.error.text()}});
+  redo_later();
 }
 
 void Redo::on_commit_failure(const Error& why) {
@@ -85,7 +86,8 @@ void Redo::on_commit_failure(const Error& why) {
     MonitorLock lock(monitor_);
     is_of_all_ = true;
   }
-  redo_later(why);
+  log_warn("what is not committed is aborted and done again", {{"why", why.text()}});
+  redo_later();
 }
 
 // Whether task.timeout.ms is left since the first failure of the log that no commit has followed.
@@ -99,20 +101,27 @@ bool Redo::has_patience() {
   return now - first_failure_ns_ <= timeout_ns() && timeout_ns() > 0;
 }
 
-// The same for a task that has got no further since it failed first.
+// The same for a task that has failed at one place since.
 bool Redo::has_patience_with(TaskId id, const TaskFailure& failure) {
   const std::int64_t now = parts_.env.clock().monotonic_ns();
   MonitorLock lock(monitor_);
   auto [found, is_new] = probation_.try_emplace(id);
   Probation& p = found->second;
-  if (is_new) p = {failure.to_pass, now};
-  for (std::size_t i = 0; i < p.to_pass.size(); ++i) p.to_pass[i] = std::max(p.to_pass[i], failure.to_pass[i]);
+  p.to_pass.resize(failure.to_pass.size());
+  bool got_further = false;
+  for (std::size_t i = 0; i < p.to_pass.size(); ++i) {
+    got_further |= failure.is_of_record && failure.to_pass[i] > p.to_pass[i];
+    p.to_pass[i] = std::max(p.to_pass[i], failure.to_pass[i]);
+  }
+  if (is_new || got_further) {
+    p.since_ns = now;
+    p.failures = 0;
+  }
   ++p.failures;
   return now - p.since_ns <= timeout_ns() && timeout_ns() > 0;
 }
 
-void Redo::redo_later(const Error& why) {
-  log_warn("what is not committed is aborted and done again", {{"why", why.text()}});
+void Redo::redo_later() {
   {
     MonitorLock lock(monitor_);
     asked_ = true;
@@ -206,6 +215,7 @@ Result<> Redo::start_over(const OnProbation& on_probation) {
 Result<> Redo::replace(const std::set<TaskId>& ids, const OnProbation& on_probation) {
   MR_TRY(take_back());
   MR_ASSIGN(OffsetsToCommit committed, parts_.tasks.committed());
+  parts_.env.fault_point("redo.replace");
   for (TaskId id : ids) MR_TRY(parts_.committer.settle(id));
   MR_TRY(parts_.tasks.replace(ids, on_probation, committed));
   return parts_.environment.exactly_once ? parts_.producer.begin_transaction() : Result<>();

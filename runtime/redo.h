@@ -65,7 +65,7 @@ class Redo {
     int failures = 0;
     int attempt = 0;  // whose timer counts
   };
-  void redo_later(const Error& why);
+  void redo_later();
   void run();
   bool run_once();
   Result<> take_back();

@@ -29,6 +29,9 @@ class ReadOnlyWindowStore;  // the same
 
 // What is to follow when a task's code throws (KIP-671). Kafka replaces the thread; here the task is opened anew from
 // what is committed and tried again after a while (100 ms, doubling up to a second), and the others go on without it.
+// Exactly once, the first failure takes back what all tasks have not committed; from then on the task is tried in
+// transactions of its own until it is past the record, so that the others do nothing again. A task that gets no further
+// for task.timeout.ms stops the application all the same.
 enum class StreamThreadExceptionResponse { shutdown_client, replace_thread };
 
 struct StreamsOptions {

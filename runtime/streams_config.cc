@@ -139,7 +139,9 @@ std::vector<ConfigKey> state_and_task_keys() {
        .initial = "300000",
        .valid = at_least(0),
        .doc = "How long work that the log does not take (a commit of unknown outcome, a transaction that timed out) is "
-              "aborted and done again before the program stops (KIP-572). 0: it stops at once."},
+              "aborted and done again before the program stops (KIP-572); and how long a task that is replaced may "
+              "fail at "
+              "the same place. 0: it stops at once."},
       {.name = "transaction.timeout.ms",
        .type = ConfigType::duration_ms,
        .initial = "10000",

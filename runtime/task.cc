@@ -219,9 +219,15 @@ OffsetsToCommit Task::offsets() const {
   return result;
 }
 
+bool Task::has_failed_record() const {
+  return std::any_of(inputs_.begin(), inputs_.end(), [](const auto& q) { return q->has_failed(); });
+}
+
 std::vector<Offset> Task::offsets_to_pass() const {
+  const bool of_record = has_failed_record();
   std::vector<Offset> result;
-  for (const auto& q : inputs_) result.push_back(q->offset_to_pass());
+  for (const auto& q : inputs_)
+    result.push_back(q->has_failed() ? q->next_offset() + 1 : (of_record ? 0 : q->next_offset()));
   return result;
 }
 

@@ -82,7 +82,9 @@ class Task final : private OperatorContext {
   std::size_t trim(std::size_t bytes);
   // Where each input stands, with Kafka Streams' metadata.
   OffsetsToCommit offsets() const;
-  // By input: where a task that failed must get to.
+  // Whether it failed at a record, and not, say, on commit.
+  bool has_failed_record() const;
+  // By input: where it must get to before it is past its failure: behind that record, or as far as it was.
   std::vector<Offset> offsets_to_pass() const;
   // Closes the operators, once.
   void close();

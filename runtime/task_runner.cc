@@ -106,7 +106,10 @@ bool TaskRunner::run_slice() {
 
 void TaskRunner::fail(TaskFailure failure) {
   failed_.store(true);
-  if (!failure.is_of_log) failure.to_pass = task_->offsets_to_pass();
+  if (!failure.is_of_log) {
+    failure.is_of_record = task_->has_failed_record();
+    failure.to_pass = task_->offsets_to_pass();
+  }
   environment_.on_failure(*this, failure);
   skip_cut();
 }
@@ -147,7 +150,7 @@ void TaskRunner::begin_trial() {
     // The record at which it failed may have been written in the transaction that was aborted, and again since, at
     // another offset.
     const TopicPartition& partition = task_->inputs()[i]->partition();
-    if (has_tried_ || !environment_.reads_undecided(partition.topic)) continue;
+    if (has_tried_ || to_pass_[i] == 0 || !environment_.reads_undecided(partition.topic)) continue;
     auto end = environment_.consumer->end_offset(partition, Isolation::read_uncommitted);
     if (!end) throw StreamsError(partition.text() + ": " + end.error().text(), end.error().code());
     to_pass_[i] = std::max(to_pass_[i], *end);

@@ -27,6 +27,7 @@ class TaskRunner;
 struct TaskFailure {
   Error error;
   bool is_of_log = false;            // the log refused something; else it is the user's code, or a record
+  bool is_of_record = false;         // and that record is known
   std::vector<Offset> to_pass = {};  // by input: where the task must get to before it is past the failure
 };
 

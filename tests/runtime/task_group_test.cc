@@ -85,6 +85,24 @@ TEST_F(TaskGroupTest, a_commit_of_unknown_outcome_counts_once) {
   }
 }
 
+TEST_F(TaskGroupTest, a_commit_of_unknown_outcome_counts_once_also_where_a_task_is_tried_alone) {
+  for (int round = 0; round < 4; ++round) {
+    SimulatedClient flaky(real_env(), *log_, unknown_outcomes(round + 11));
+    auto streams = app(flaky, {{"commit.interval.ms", "5"}});
+    streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
+    failures_left = 3;
+    ASSERT_TRUE(streams->start());
+    for (int i = 0; i < 30; ++i) send("k" + std::to_string(i % 7), i % 10 == 5 ? "poison" : "fine");
+    auto ran = streams->run_until_end_of_input();
+    ASSERT_TRUE(ran) << ran.error().text();
+    EXPECT_LE(failures_left.load(), 0);
+    auto closed = streams->close();
+    ASSERT_TRUE(closed) << closed.error().text();
+  }
+  EXPECT_EQ(updates()["fine"], up_to(4 * 27));
+  EXPECT_EQ(updates()["poison"], up_to(4 * 3));
+}
+
 TEST_F(TaskGroupTest, the_end_of_input_is_asked_for_where_the_log_tells_late) {
   for (int round = 0; round < 3; ++round) {
     SimulatedNetwork network;

@@ -56,7 +56,7 @@ class Run {
     updates_held_back_ = config_["statestore.cache.max.bytes"] != "0";
     has_network_ = draw_.chance(0.4);
     is_long_ = draw_.chance(0.1);
-    fail_at_update(draw_.chance(0.3) ? 1 + static_cast<int>(draw_.below(40)) : 0);
+    fail_at_update(draw_.chance(0.3) ? 1 + static_cast<int>(draw_.below(40)) : 0, 1 + static_cast<int>(run.seed % 4));
   }
 
   ApplicationOutcome run() {

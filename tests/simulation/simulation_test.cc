@@ -52,6 +52,14 @@ TEST_F(Simulation, comes_by_both_ways_of_writing_a_checkpoint_and_by_restores_th
   EXPECT_GE(seeds["checkpoint.scratch.clear"], 1) << "no ingestion was ever cut off";
 }
 
+TEST_F(Simulation, tries_tasks_that_failed_in_transactions_of_their_own_and_takes_some_back) {
+  std::map<std::string, int> seeds;
+  for (std::uint64_t seed = 1; seed <= 100; ++seed)
+    for (const auto& [site, count] : run_application({.seed = seed}).passes) seeds[site] += count > 0;
+  EXPECT_GE(seeds["commit.trial.begin"], 10);
+  EXPECT_GE(seeds["redo.replace"], 5);
+}
+
 // The first seed of `count` where a lie about the sync at `site` shows; 0: none.
 std::uint64_t first_caught(const std::string& site, std::uint64_t count) {
   for (std::uint64_t seed = 1; seed <= count; ++seed)

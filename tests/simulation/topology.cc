@@ -13,11 +13,15 @@ Order parse_order(const std::string& value) {
 
 namespace {
 
-int updates_until_failure = 0;
+int updates_until_failure = 0, failures_left = 0;
 
 // "count sum"
 std::string add(const std::string& value, const std::string& total) {
-  if (updates_until_failure > 0 && --updates_until_failure == 0) throw std::runtime_error("a bad day");
+  if (updates_until_failure > 0) --updates_until_failure;
+  if (updates_until_failure == 0 && failures_left > 0) {
+    --failures_left;
+    throw std::runtime_error("a bad day");
+  }
   std::int64_t count = 0, sum = 0;
   std::istringstream(total) >> count >> sum;
   return std::to_string(count + 1) + " " + std::to_string(sum + parse_order(value).amount);
@@ -25,7 +29,10 @@ std::string add(const std::string& value, const std::string& total) {
 
 }  // namespace
 
-void fail_at_update(int n) { updates_until_failure = n; }
+void fail_at_update(int n, int times) {
+  updates_until_failure = n;
+  failures_left = n > 0 ? times : 0;
+}
 
 void sales(StreamsBuilder& builder) {
   auto all = builder.stream(orders);

@@ -26,8 +26,8 @@ struct Order {
 };
 Order parse_order(const std::string& value);
 
-// The n-th update of a total from now on throws, once; 0: none.
-void fail_at_update(int n);
+// The n-th update of a total from now on throws, and so do the `times` - 1 after it; 0: none.
+void fail_at_update(int n, int times);
 
 void sales(StreamsBuilder& builder);
 

@@ -1,0 +1,310 @@
+// A task that fails again and again: what it costs the others, and what comes out in the end.
+#include "millrace/runtime/redo.h"
+
+#include <thread>
+
+#include "tests/runtime/embedded_app.h"
+
+namespace millrace {
+namespace {
+
+using ::testing::HasSubstr;
+
+constexpr Topic<std::string, std::string> in{"in", {.partitions = 2}};
+constexpr Topic<std::string, std::string> out{"out", {.partitions = 2}};
+constexpr Topic<std::string, std::int64_t> counts{"counts", {.partitions = 2}};
+
+// How often each value was processed, and which values fail.
+class Calls {
+ public:
+  void reset() {
+    std::lock_guard lock(mutex_);
+    counted_.clear();
+    failing_.clear();
+  }
+  int of(const std::string& value) {
+    std::lock_guard lock(mutex_);
+    return counted_[value];
+  }
+  // The value fails the next `times`.
+  void fail(const std::string& value, int times) {
+    std::lock_guard lock(mutex_);
+    failing_[value] = times;
+  }
+  void digest(const std::string& value) {
+    std::lock_guard lock(mutex_);
+    ++counted_[value];
+    auto found = failing_.find(value);
+    if (found != failing_.end() && found->second-- > 0) throw std::runtime_error("cannot digest " + value);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, int> counted_, failing_;
+};
+Calls calls;
+
+// Each value to "out", and, behind a repartition topic, how often it came; counted on both sides.
+void counting(StreamsBuilder& builder) {
+  auto digested = builder.stream(in).map_values([](const std::string& value) {
+    calls.digest(value);
+    std::this_thread::sleep_for(20us);  // so that a hundred take more than a slice
+    return value;
+  });
+  digested.to(out);
+  digested.group_by([](const std::string& value) { return value; })
+      .aggregate(std::int64_t{0},
+                 [](const std::string& value, std::int64_t& n) {
+                   calls.digest("behind " + value);
+                   ++n;
+                 },
+                 {.as = "counted"})
+      .to_stream()
+      .to(counts);
+}
+
+class RedoTest : public EmbeddedApp {
+ protected:
+  void SetUp() override {
+    EmbeddedApp::SetUp();
+    calls.reset();
+    create("in", 2);
+  }
+  std::unique_ptr<Streams> replacing(ConfigValues config = {}) {
+    config.try_emplace("statestore.cache.max.bytes", "0");
+    auto streams = app(counting, config);
+    streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
+    return streams;
+  }
+  void say(PartitionId partition, const std::vector<std::string>& values) {
+    std::vector<Sent> records;
+    for (const std::string& value : values) records.push_back({"in", "k", value, {1000}, {}, partition});
+    send(records);
+  }
+  static std::vector<std::string> numbered(const std::string& name, int n) {
+    std::vector<std::string> values;
+    for (int i = 0; i < n; ++i) values.push_back(name + std::to_string(i));
+    return values;
+  }
+  void wait_for(const std::function<bool()>& done) {
+    const std::int64_t until = real_env().clock().monotonic_ns() + 60'000'000'000;
+    while (!done() && real_env().clock().monotonic_ns() < until) std::this_thread::sleep_for(1ms);
+    ASSERT_TRUE(done());
+  }
+  static double redone(const Streams& streams) {
+    for (const MetricValue& m : streams.metrics())
+      if (m.name.name == "redo-total") return m.value;
+    return -1;
+  }
+  // Committed: how often each value came, and its counts in order.
+  std::map<std::string, int> copied() {
+    std::map<std::string, int> result;
+    for (const ConsumedRecord& r : records("out")) ++result[r.value.value_or("null")];
+    return result;
+  }
+  std::map<std::string, std::vector<std::int64_t>> counted() {
+    std::map<std::string, std::vector<std::int64_t>> result;
+    for (const ConsumedRecord& r : records("counts"))
+      result[*r.key].push_back(from_big_endian<std::int64_t>(r.value->data()));
+    return result;
+  }
+  void expect_each_once(const std::vector<std::string>& values) {
+    const auto copies = copied();
+    const auto all = counted();
+    EXPECT_EQ(copies.size(), values.size());
+    EXPECT_EQ(all.size(), values.size());
+    for (const std::string& value : values) {
+      EXPECT_EQ(copies.contains(value) ? copies.at(value) : 0, 1) << value;
+      EXPECT_EQ(all.contains(value) ? all.at(value) : std::vector<std::int64_t>(), std::vector<std::int64_t>{1})
+          << value;
+    }
+  }
+};
+
+std::vector<std::string> joined(std::vector<std::string> a, const std::vector<std::string>& b) {
+  a.insert(a.end(), b.begin(), b.end());
+  return a;
+}
+
+TEST_F(RedoTest, the_other_tasks_go_on_and_do_nothing_twice_while_one_fails_at_every_trial) {
+  calls.fail("poison", 1'000'000);
+  const auto healthy = joined(numbered("healthy", 200), {"poison", "last"});
+  say(0, healthy);
+  auto streams = replacing({{"commit.interval.ms", "10"}});
+  ASSERT_TRUE(streams->start());
+  wait_for([&] { return redone(*streams) >= 1; });
+  std::vector<std::string> others;
+  for (int round = 1; calls.of("poison") < 5; ++round) {
+    const auto some = numbered("other" + std::to_string(round) + "-", 20);
+    say(1, some);
+    others = joined(others, some);
+    std::this_thread::sleep_for(2ms);
+  }
+  wait_for([&] {
+    const auto all = counted();
+    return std::all_of(others.begin(), others.end(), [&](const std::string& value) { return all.contains(value); });
+  });
+  for (const std::string& value : others) {
+    EXPECT_EQ(calls.of(value), 1) << value;
+    EXPECT_EQ(calls.of("behind " + value), 1) << value;
+  }
+  EXPECT_FALSE(copied().contains("poison"));
+  calls.fail("poison", 0);
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  ASSERT_TRUE(streams->close());
+  expect_each_once(joined(healthy, others));
+}
+
+// What it writes in a trial goes to a repartition topic, too, and is taken back with it.
+TEST_F(RedoTest, what_a_task_writes_in_a_trial_that_fails_is_read_by_nobody) {
+  calls.fail("poison", 4);
+  const auto healthy = joined(numbered("healthy", 100), {"poison", "last"});
+  say(0, healthy);
+  auto streams = replacing({{"commit.interval.ms", "600000"}});  // only before trials
+  ASSERT_TRUE(streams->start());
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(redone(*streams), 4);
+  ASSERT_TRUE(streams->close());
+  expect_each_once(healthy);
+  EXPECT_EQ(calls.of("poison"), 5);
+  EXPECT_GE(calls.of("healthy0"), 3) << "no trial was taken back";
+  for (const std::string& value : healthy) EXPECT_LE(calls.of("behind " + value), 2) << value << ", of a trial";
+}
+
+TEST_F(RedoTest, a_task_behind_a_repartition_topic_that_fails_three_times_counts_everything_once) {
+  calls.fail("behind poison", 3);
+  const auto first = joined(numbered("healthy", 100), {"poison", "last"}), second = numbered("other", 100);
+  say(0, first);
+  say(1, second);
+  auto streams = replacing();
+  ASSERT_TRUE(streams->start());
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(redone(*streams), 3);
+  ASSERT_TRUE(streams->close());
+  expect_each_once(joined(first, second));
+}
+
+TEST_F(RedoTest, several_tasks_that_fail_at_once_are_tried_one_by_one_and_all_get_through) {
+  for (const char* value : {"poison", "venom", "behind poison", "behind venom"}) calls.fail(value, 3);
+  say(0, joined(numbered("a", 50), {"poison", "after poison"}));
+  say(1, joined(numbered("b", 50), {"venom", "after venom"}));
+  auto streams = replacing();
+  ASSERT_TRUE(streams->start());
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  ASSERT_TRUE(streams->close());
+  expect_each_once(
+      joined(joined(numbered("a", 50), numbered("b", 50)), {"poison", "venom", "after poison", "after venom"}));
+}
+
+TEST_F(RedoTest, a_record_whose_timestamp_cannot_be_had_is_tried_again_too) {
+  constexpr Topic<std::string, std::string> plain{"plain"};
+  static std::atomic<int> extractions_to_fail;
+  extractions_to_fail = 3;
+  create("plain", 1);
+  auto streams = app([&](StreamsBuilder& builder) {
+    builder
+        .stream(plain, {.timestamp =
+                            [](const ConsumerRecord<std::string, std::string>&, Timestamp) {
+                              if (extractions_to_fail.fetch_sub(1) > 0) throw std::runtime_error("no time");
+                              return Timestamp{1000};
+                            }})
+        .to(Topic<std::string, std::string>{"out"});
+  });
+  streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
+  send({{"plain", "k", "a"}, {"plain", "k", "b"}});
+  ASSERT_TRUE(streams->start());
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(redone(*streams), 3);
+  ASSERT_TRUE(streams->close());
+  EXPECT_EQ(text("out"), "k=a k=b");
+}
+
+TEST_F(RedoTest, a_task_that_gets_no_further_stops_the_application_after_the_task_timeout) {
+  calls.fail("poison", 1'000'000);
+  say(0, {"poison"});
+  auto streams = replacing({{"task.timeout.ms", "400"}, {"commit.interval.ms", "10"}});
+  ASSERT_TRUE(streams->start());
+  for (int i = 0; streams->state() == StreamsState::running && i < 10'000; ++i) {
+    say(1, {"other" + std::to_string(i)});  // commits go on
+    std::this_thread::sleep_for(2ms);
+  }
+  EXPECT_GE(calls.of("poison"), 2);
+  auto stopped = streams->wait();
+  ASSERT_FALSE(stopped);
+  EXPECT_THAT(stopped.error().message(), HasSubstr("cannot digest poison"));
+  EXPECT_FALSE(streams->close());
+}
+
+TEST_F(RedoTest, a_task_that_gets_further_with_each_failure_has_its_time_anew) {
+  const auto values = numbered("slow", 6);
+  for (const std::string& value : values) calls.fail(value, 2);
+  say(0, values);
+  auto streams = replacing({{"task.timeout.ms", "1000"}});
+  ASSERT_TRUE(streams->start());
+  auto ran = streams->run_until_end_of_input();  // two failures of each take 300 ms and more
+  ASSERT_TRUE(ran) << ran.error().text();
+  ASSERT_TRUE(streams->close());
+  expect_each_once(values);
+}
+
+TEST_F(RedoTest, a_close_during_a_trial_waits_for_it_and_the_next_start_goes_on) {
+  static std::atomic<bool> may_go_on, is_tried;
+  may_go_on = is_tried = false;
+  const auto first = joined(numbered("healthy", 100), {"poison"}), second = numbered("other", 50);
+  auto blocking = [](StreamsBuilder& builder) {
+    counting(builder);
+    builder.stream(Topic<std::string, std::string>{"gate", {.partitions = 1}}).for_each([](const std::string& value) {
+      calls.digest(value);
+      is_tried = true;
+      while (!may_go_on.load()) std::this_thread::sleep_for(1ms);
+    });
+  };
+  create("gate", 1);
+  calls.fail("gate", 1);
+  send({{"gate", "k", "gate"}});
+  say(0, first);
+  auto streams = app(blocking, {{"statestore.cache.max.bytes", "0"}, {"num.stream.threads", "2"}});
+  streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
+  ASSERT_TRUE(streams->start());
+  wait_for([&] { return is_tried.load(); });
+  say(1, second);
+  wait_for([&] { return calls.of("other49") > 0; });  // they work beside the trial
+  EXPECT_FALSE(copied().contains("other49"));
+  auto closed = streams->close(20ms);
+  ASSERT_FALSE(closed);
+  EXPECT_EQ(closed.error().code(), ErrorCode::request_timed_out);
+  may_go_on = true;
+  closed = streams->close();
+  ASSERT_TRUE(closed) << closed.error().text();
+  streams.reset();
+  ASSERT_TRUE(run(blocking, {{"statestore.cache.max.bytes", "0"}}));
+  expect_each_once(joined(first, second));
+  EXPECT_EQ(calls.of("gate"), 2);
+}
+
+TEST_F(RedoTest, at_least_once_the_others_do_nothing_twice_from_the_first_failure_on) {
+  calls.fail("poison", 5);
+  const auto others = numbered("other", 300);
+  say(0, {"before", "poison", "after"});
+  say(1, others);
+  auto streams = replacing({{"processing.guarantee", "at_least_once"}, {"commit.interval.ms", "600000"}});
+  ASSERT_TRUE(streams->start());
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(calls.of("poison"), 6);
+  EXPECT_EQ(calls.of("before"), 6);
+  for (const std::string& value : others) EXPECT_EQ(calls.of(value), 1) << value;
+  ASSERT_TRUE(streams->close());
+  const auto copies = copied();
+  for (const std::string& value : others) EXPECT_EQ(copies.at(value), 1) << value;
+  EXPECT_EQ(copies.at("after"), 1);
+  EXPECT_GE(copies.at("before"), 1);
+}
+
+}  // namespace
+}  // namespace millrace
