@@ -145,25 +145,23 @@ void Redo::run() {
 // Whether it must be done once more.
 bool Redo::run_once() {
   if (!parts_.committer.pause()) return false;
-  const bool alone = is_theirs_alone();
-  std::set<TaskId> stopped;
-  {
-    MonitorLock lock(monitor_);
-    if (alone) stopped = failed_tasks_;
-  }
-  if (!(alone ? parts_.tasks.stop(stopped) : parts_.tasks.stop())) return false;
+  const std::optional<std::set<TaskId>> alone = whose_alone();
+  if (!(alone ? parts_.tasks.stop(*alone) : parts_.tasks.stop())) return false;
   ++times_;
   OnProbation suspended;
   {
     MonitorLock lock(monitor_);
     if (has_ended_) return false;
-    for (TaskId id : stopped) failed_tasks_.erase(id);
-    if (!alone) failed_tasks_.clear();
-    if (!alone) is_of_all_ = false;
+    if (alone) {
+      for (TaskId id : *alone) failed_tasks_.erase(id);
+    } else {
+      failed_tasks_.clear();
+      is_of_all_ = false;
+    }
     asked_ = !failed_tasks_.empty() || is_of_all_;
     for (const auto& [id, p] : probation_) suspended[id] = p.to_pass;
   }
-  const auto done = alone ? replace(stopped, suspended) : start_over(suspended);
+  const auto done = alone ? replace(*alone, suspended) : start_over(suspended);
   if (!done) {
     if (!parts_.env.is_alive()) return false;
     if (!can_be_redone(done.error().code()) || !has_patience()) {
@@ -176,7 +174,7 @@ bool Redo::run_once() {
   }
   const Duration redone{(parts_.env.clock().monotonic_ns() - parts_.committer.committed_at_ns()) / 1'000'000};
   for (const auto& [id, to_pass] : suspended)
-    if (!alone || stopped.contains(id))
+    if (!alone || alone->contains(id))
       // What it reads may have been in the transaction that was aborted: then the others must do it again first.
       try_later(id, !alone && parts_.tasks.reads_repartition_topics(id) ? redone : Duration{0});
   if (!alone) parts_.tasks.wake_all();
@@ -185,12 +183,17 @@ bool Redo::run_once() {
   return false;
 }
 
-// Whether nothing but the failed tasks' own work is at stake. While the committer is paused.
-bool Redo::is_theirs_alone() {
+// The tasks whose own work alone is at stake, and no other's; none: that of all. While the committer is paused. Exactly
+// once: who failed during another's trial has written nothing since its cut, which is committed.
+std::optional<std::set<TaskId>> Redo::whose_alone() {
   const std::optional<TaskId> tried = parts_.committer.tried();
   MonitorLock lock(monitor_);
-  if (is_of_all_ || failed_tasks_.empty()) return false;
-  return !parts_.environment.exactly_once || (tried && failed_tasks_ == std::set<TaskId>{*tried});
+  if (is_of_all_ || failed_tasks_.empty()) return std::nullopt;
+  if (!parts_.environment.exactly_once) return failed_tasks_;
+  if (!tried) return std::nullopt;
+  std::set<TaskId> all = failed_tasks_;
+  all.insert(*tried);
+  return all;
 }
 
 // The transaction is aborted, or was decided without our knowing: from here on the coordinator has said which.

@@ -5,8 +5,8 @@
 // failed task has written. So that this happens once for a task that fails again and again, it is on probation from
 // then on: suspended for a while (100 ms, doubling up to a second), then tried in a transaction of its own
 // (committer.h), until it is past the records at which it failed. A trial that fails costs the others nothing: only the
-// tried task is opened anew. At least once nothing is taken back: the failed task alone is opened anew, at its
-// committed offsets, and goes on after a while.
+// tried task is opened anew, and who failed meanwhile. At least once nothing is taken back: the failed task alone is
+// opened anew, at its committed offsets, and goes on after a while.
 #pragma once
 #include <atomic>
 #include <functional>
@@ -71,7 +71,7 @@ class Redo {
   Result<> take_back();
   Result<> start_over(const OnProbation& on_probation);
   Result<> replace(const std::set<TaskId>& ids, const OnProbation& on_probation);
-  bool is_theirs_alone();
+  std::optional<std::set<TaskId>> whose_alone();
   bool has_ended();
   bool has_patience();
   bool has_patience_with(TaskId id, const TaskFailure& failure);

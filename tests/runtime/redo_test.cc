@@ -65,6 +65,18 @@ void counting(StreamsBuilder& builder) {
       .to(counts);
 }
 
+// Beside it a task that fails at its only record, once, and then holds on to it until it may go on.
+std::atomic<bool> may_go_on{false}, is_tried{false};
+std::atomic<int> failures{0};  // that the handler was asked about
+void gated(StreamsBuilder& builder) {
+  counting(builder);
+  builder.stream(Topic<std::string, std::string>{"gate", {.partitions = 1}}).for_each([](const std::string& value) {
+    calls.digest(value);
+    is_tried = true;
+    while (!may_go_on.load()) std::this_thread::sleep_for(1ms);
+  });
+}
+
 class RedoTest : public EmbeddedApp {
  protected:
   void SetUp() override {
@@ -76,6 +88,19 @@ class RedoTest : public EmbeddedApp {
     config.try_emplace("statestore.cache.max.bytes", "0");
     auto streams = app(counting, config);
     streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
+    return streams;
+  }
+  std::unique_ptr<Streams> with_gate() {
+    may_go_on = is_tried = false;
+    failures = 0;
+    create("gate", 1);
+    calls.fail("gate", 1);
+    send({{"gate", "k", "gate"}});
+    auto streams = app(gated, {{"statestore.cache.max.bytes", "0"}, {"num.stream.threads", "2"}});
+    streams->set_uncaught_exception_handler([](const Error&) {
+      ++failures;
+      return StreamThreadExceptionResponse::replace_thread;
+    });
     return streams;
   }
   void say(PartitionId partition, const std::vector<std::string>& values) {
@@ -242,28 +267,34 @@ TEST_F(RedoTest, a_task_that_gets_no_further_stops_the_application_after_the_tas
   EXPECT_FALSE(streams->close());
 }
 
-TEST_F(RedoTest, a_close_during_a_trial_waits_for_it_and_the_next_start_goes_on) {
-  static std::atomic<bool> may_go_on, is_tried;
-  may_go_on = is_tried = false;
-  const auto first = joined(numbered("healthy", 100), {"poison"}), second = numbered("other", 50);
-  auto blocking = [](StreamsBuilder& builder) {
-    counting(builder);
-    builder.stream(Topic<std::string, std::string>{"gate", {.partitions = 1}}).for_each([](const std::string& value) {
-      calls.digest(value);
-      is_tried = true;
-      while (!may_go_on.load()) std::this_thread::sleep_for(1ms);
-    });
-  };
-  create("gate", 1);
-  calls.fail("gate", 1);
-  send({{"gate", "k", "gate"}});
-  say(0, first);
-  auto streams = app(blocking, {{"statestore.cache.max.bytes", "0"}, {"num.stream.threads", "2"}});
-  streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
+TEST_F(RedoTest, a_task_that_fails_during_the_trial_of_another_takes_back_nobody_elses_work) {
+  const auto others = numbered("other", 50);
+  calls.fail("venom", 1);
+  auto streams = with_gate();
   ASSERT_TRUE(streams->start());
-  wait_for([&] { return is_tried.load(); });
+  wait_for([] { return is_tried.load(); });
+  say(0, others);
+  wait_for([] { return calls.of("other49") > 0; });  // they work beside the trial
+  say(1, {"before", "venom", "after"});
+  wait_for([] { return failures.load() == 2; });
+  may_go_on = true;
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(redone(*streams), 2);
+  ASSERT_TRUE(streams->close());
+  expect_each_once(joined(others, {"before", "venom", "after"}));
+  for (const std::string& value : others) EXPECT_EQ(calls.of(value), 1) << value;
+  EXPECT_EQ(calls.of("before"), 2);
+}
+
+TEST_F(RedoTest, a_close_during_a_trial_waits_for_it_and_the_next_start_goes_on) {
+  const auto first = joined(numbered("healthy", 100), {"poison"}), second = numbered("other", 50);
+  say(0, first);
+  auto streams = with_gate();
+  ASSERT_TRUE(streams->start());
+  wait_for([] { return is_tried.load(); });
   say(1, second);
-  wait_for([&] { return calls.of("other49") > 0; });  // they work beside the trial
+  wait_for([] { return calls.of("other49") > 0; });
   EXPECT_FALSE(copied().contains("other49"));
   auto closed = streams->close(20ms);
   ASSERT_FALSE(closed);
@@ -272,7 +303,7 @@ TEST_F(RedoTest, a_close_during_a_trial_waits_for_it_and_the_next_start_goes_on)
   closed = streams->close();
   ASSERT_TRUE(closed) << closed.error().text();
   streams.reset();
-  ASSERT_TRUE(run(blocking, {{"statestore.cache.max.bytes", "0"}}));
+  ASSERT_TRUE(run(gated, {{"statestore.cache.max.bytes", "0"}}));
   expect_each_once(joined(first, second));
   EXPECT_EQ(calls.of("gate"), 2);
 }
