@@ -9,6 +9,7 @@ void CommittedBatches::reset(Offset at) {
   bytes_.reset();
   aborted_.clear();
   aborting_.clear();
+  leader_epoch_ = -1;
   end_ = at;
   records_passed_ = records_added_;
 }
@@ -66,6 +67,7 @@ Result<bool> CommittedBatches::next(Offset& passed) {
     // Of what comes twice, too, the markers count: the fetch names their transactions again.
     const bool left_out = is_left_out(batch);
     if (batch.last_offset() < passed) continue;
+    leader_epoch_ = batch.leader_epoch();
     if (left_out) {
       passed = batch.last_offset() + 1;
       continue;

@@ -19,6 +19,8 @@ class CommittedBatches {
   Result<bool> next(Offset& passed);
   // The batch that next() found; valid until next() is called again.
   const RecordBatchView& batch() const { return batch_; }
+  // Of the batch that next() came to last, what it left out included; -1: none since reset().
+  LeaderEpoch leader_epoch() const { return leader_epoch_; }
   // The offset after the last whole batch added.
   Offset end() const { return end_; }
   void reset(Offset at);
@@ -34,6 +36,7 @@ class CommittedBatches {
   RecordBatchView batch_;
   std::vector<FetchedBatches::Aborted> aborted_;  // by first offset
   std::set<ProducerId> aborting_;
+  LeaderEpoch leader_epoch_ = -1;
   Offset end_ = 0;
   std::int64_t records_added_ = 0, records_passed_ = 0;
 };

@@ -11,9 +11,11 @@ constexpr std::size_t fetch_bytes_max = 512 << 10;
 constexpr const char* task_id = "-1_-1";  // Kafka's
 }  // namespace
 
-GlobalTask::GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& scheduler, std::shared_mutex& lock,
-                       StreamsMetrics& metrics, std::function<void(std::string)> on_failure)
+GlobalTask::GlobalTask(const Topology& topology, OnError on_deserialization_error, Consumer& consumer,
+                       Scheduler& scheduler, std::shared_mutex& lock, StreamsMetrics& metrics,
+                       std::function<void(std::string)> on_failure)
     : topology_(topology),
+      on_error_(on_deserialization_error),
       consumer_(consumer),
       scheduler_(scheduler),
       lock_(lock),
@@ -21,23 +23,23 @@ GlobalTask::GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& 
       on_failure_(std::move(on_failure)) {}
 
 GlobalTask::~GlobalTask() {
-  for (auto& input : inputs_) (void)consumer_.notify(input->partition, {});
+  for (auto& input : inputs_) (void)consumer_.notify(input->rows.partition(), {});
 }
 
 Result<> GlobalTask::load(Admin& admin) {
   for (const TopologyNode& node : topology_.nodes) {
     if (node.sub_topology >= 0 || node.kind != TopologyNode::Kind::source) continue;
+    if (stores_.empty())
+      dropped_ = metrics_.documented().meter("stream-task-metrics", "dropped-records", metrics_.global_tags(task_id));
     const TopologyNode& reader = topology_.nodes[static_cast<std::size_t>(node.children.at(0))];
     owned_.push_back(std::make_unique<GlobalKeyValueStore>(*topology_.store(reader.stores.at(0))));
     GlobalKeyValueStore* store = owned_.back().get();
     stores_[store->name()] = store;
     MR_ASSIGN(TopicDescription topic, admin.describe_topic(node.topics.at(0)));
     for (PartitionId p = 0; p < topic.partitions; ++p) {
-      inputs_.push_back(std::make_unique<Input>());
+      inputs_.push_back(std::make_unique<Input>(node, TopicPartition{topic.name, p}, *store, *this));
       Input& input = *inputs_.back();
-      input.partition = {topic.name, p};
-      input.store = store;
-      MR_ASSIGN(PartitionOffsets offsets, admin.describe_partition(input.partition));
+      MR_ASSIGN(PartitionOffsets offsets, admin.describe_partition(input.rows.partition()));
       input.passed = offsets.log_start_offset;
       input.batches.reset(input.passed);
       for (;;) {
@@ -46,8 +48,6 @@ Result<> GlobalTask::load(Admin& admin) {
       }
     }
   }
-  if (!stores_.empty())
-    dropped_ = metrics_.documented().meter("stream-task-metrics", "dropped-records", metrics_.global_tags(task_id));
   is_loaded_ = true;
   return {};
 }
@@ -61,16 +61,14 @@ bool GlobalTask::visit(std::string_view store, BytesView key,
   return true;
 }
 
-void GlobalTask::drop(const Input& input, Offset offset) {
-  if (!is_loaded_) return;
-  dropped_.add(1, metrics_.clock().monotonic_ns());
-  if (counters_.drop())
-    log_warn("record dropped", {{"task", task_id}, {"where", place_of(input.partition, offset)}, {"why", "null key"}});
+void GlobalTask::publish_dropped() {
+  const std::int64_t more = counters_.dropped - std::exchange(dropped_published_, counters_.dropped);
+  if (more > 0) dropped_.add(static_cast<double>(more), metrics_.clock().monotonic_ns());
 }
 
 // Fetches and applies one piece; false when there was nothing.
 Result<bool> GlobalTask::apply_next(Input& input) {
-  FetchRequest request{input.partition, input.batches.end(), fetch_bytes_max};
+  FetchRequest request{input.rows.partition(), input.batches.end(), fetch_bytes_max};
   request.isolation = Isolation::read_committed;
   MR_ASSIGN(FetchedBatches fetched, consumer_.fetch(request));
   if (fetched.bytes->empty()) return false;
@@ -78,28 +76,26 @@ Result<bool> GlobalTask::apply_next(Input& input) {
   Bytes scratch;
   for (;;) {
     MR_ASSIGN(bool more, input.batches.next(input.passed));
-    if (!more) return true;
+    if (!more) break;
     RecordReader reader(input.batches.batch(), scratch);
     RecordView record;
-    while (reader.next(record)) {
-      if (record.offset < input.passed) continue;
-      if (!record.has_key()) {
-        drop(input, record.offset);
-        continue;
-      }
-      auto applied = input.store->apply(record.key, record.value, record.timestamp, input.partition.topic);
-      if (!applied)
-        return std::move(applied).error().in(input.partition.text() + ", offset " + std::to_string(record.offset));
+    try {
+      while (reader.next(record))
+        if (record.offset >= input.passed && (is_loaded_ || record.has_key())) input.rows.apply(record);
+    } catch (const std::exception& e) {
+      return Error(ErrorCode::corrupt_message, e.what());
     }
     MR_TRY(reader.status());
     input.passed = input.batches.batch().last_offset() + 1;
   }
+  publish_dropped();
+  return true;
 }
 
 Result<> GlobalTask::follow() {
   for (auto& input : inputs_) {
     Input* i = input.get();
-    MR_TRY(consumer_.notify(i->partition, [this, i] {
+    MR_TRY(consumer_.notify(i->rows.partition(), [this, i] {
       i->arrived.store(true);
       scheduler_.wake(*this);
     }));

@@ -1,6 +1,8 @@
 // GlobalTask: fills the stores of global tables: to the end of their topics before any task runs, then as records
 // arrive.
 //
+// What does not deserialise goes to deserialization.exception.handler, in the load as well as after it: what the one
+// skips must not stop the other. (Kafka Streams' load takes bytes as they come, and a join fails on them later.)
 // Records without a key are left out. As in Kafka Streams (GlobalStateManagerImpl.restoreState, KTableSource) those
 // that arrive are counted in dropped-records-total, as of Kafka's global task, and those that the load meets are not.
 #pragma once
@@ -13,6 +15,7 @@
 
 #include "millrace/connectors/log_client.h"
 #include "millrace/runtime/committed_batches.h"
+#include "millrace/runtime/global_input.h"
 #include "millrace/runtime/scheduler.h"
 #include "millrace/runtime/streams_metrics.h"
 #include "millrace/runtime/task.h"
@@ -23,12 +26,12 @@ namespace millrace {
 class GlobalTask final : public Runnable {
  public:
   // Batches are applied under `lock`, which tasks hold shared for a slice. All arguments outlive the task.
-  GlobalTask(const Topology& topology, Consumer& consumer, Scheduler& scheduler, std::shared_mutex& lock,
-             StreamsMetrics& metrics, std::function<void(std::string)> on_failure);
+  GlobalTask(const Topology& topology, OnError on_deserialization_error, Consumer& consumer, Scheduler& scheduler,
+             std::shared_mutex& lock, StreamsMetrics& metrics, std::function<void(std::string)> on_failure);
   // Lets the inputs go.
   ~GlobalTask() override;
-  // Makes the stores and loads them. Errors: a missing topic, a value that does not deserialise (topic, partition,
-  // offset).
+  // Makes the stores and loads them. Errors: a missing topic; CORRUPT_MESSAGE, a record does not deserialise and the
+  // handler says fail (topic, partition, offset).
   Result<> load(Admin& admin);
   // From now on records are applied as they arrive.
   Result<> follow();
@@ -42,15 +45,17 @@ class GlobalTask final : public Runnable {
 
  private:
   struct Input {
-    TopicPartition partition;
-    GlobalKeyValueStore* store;
+    Input(const TopologyNode& source, TopicPartition partition, GlobalKeyValueStore& store, GlobalTask& task)
+        : rows(source, std::move(partition), store, task.on_error_, task.counters_) {}
+    GlobalInput rows;
     CommittedBatches batches;
     Offset passed = 0;
     std::atomic<bool> arrived{true};
   };
   Result<bool> apply_next(Input& input);
-  void drop(const Input& input, Offset offset);
+  void publish_dropped();
   const Topology& topology_;
+  const OnError on_error_;
   Consumer& consumer_;
   Scheduler& scheduler_;
   std::shared_mutex& lock_;
@@ -61,6 +66,7 @@ class GlobalTask final : public Runnable {
   std::vector<std::unique_ptr<Input>> inputs_;
   bool is_loaded_ = false;
   TaskCounters counters_;
+  std::int64_t dropped_published_ = 0;
   Meter dropped_;
 };
 

@@ -181,7 +181,7 @@ Result<> Streams::start() {
   c.environment.on_full_tail = [&c] { c.committer->commit_soon(); };
   c.environment.on_full_memory = [&c](TaskRunner& runner) { c.committer->relieve(runner); };
   c.global = std::make_unique<GlobalTask>(
-      c.topology, *c.consumer, *c.scheduler, c.global_lock, c.metrics,
+      c.topology, task_settings(c.config).on_deserialization_error, *c.consumer, *c.scheduler, c.global_lock, c.metrics,
       [&c](const std::string& why) { c.fail(Error(ErrorCode::unknown_server_error, why)); });
   c.tasks =
       std::make_unique<TaskGroup>(TaskGroupParts{c.env, c.log, *c.consumer, *c.producer, *c.io, c.config, c.topology,

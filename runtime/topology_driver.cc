@@ -5,9 +5,9 @@
 
 #include "millrace/base/env_real.h"
 #include "millrace/runtime/checkpointer.h"
+#include "millrace/runtime/global_input.h"
 #include "millrace/runtime/streams_config.h"
 #include "millrace/runtime/task.h"
-#include "millrace/statestore/global_key_value_store.h"
 #include "millrace/statestore/rocksdb/task_database.h"
 
 namespace millrace {
@@ -47,9 +47,16 @@ struct TopologyDriver::Content {
   TaskSettings settings;
   Capture output;
   std::unique_ptr<TaskDatabase> database;
-  std::vector<std::string> stored;                                      // names of the stores in the database
-  std::map<std::string, std::unique_ptr<GlobalKeyValueStore>> globals;  // by topic
+  std::vector<std::string> stored;  // names of the stores in the database
+  struct Global {
+    Global(const TopologyNode& source, const StoreSpec& spec, OnError on_error, TaskCounters& counters)
+        : store(spec), input(source, {source.topics.at(0), 0}, store, on_error, counters) {}
+    GlobalKeyValueStore store;
+    GlobalInput input;
+  };
+  std::map<std::string, std::unique_ptr<Global>> globals;  // by topic
   GlobalStores global_stores;
+  TaskCounters global_counters;
   std::unique_ptr<Task> task;
   std::map<std::string, Offset> offsets;
   std::map<std::string, std::string> committed;
@@ -58,33 +65,38 @@ struct TopologyDriver::Content {
   std::size_t checkpointed = 0;
   Timestamp wall_clock;
   bool exactly_once = false;
-  std::int64_t global_dropped = 0;  // records of global topics without a key
 
+  void configure(const DriverOptions& options);
   void open_globals();
   void open_task(const DriverOptions& options);
   void enqueue(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value,
                Timestamp timestamp, const Headers& headers);
+  void apply(GlobalInput& input, BytesView bytes);
   void commit();
   void checkpoint();
   void capture_and_enqueue();
   void complete();
 };
 
+void TopologyDriver::Content::configure(const DriverOptions& options) {
+  const Config config = streams_config(options.config);
+  settings = task_settings(config);
+  wall_clock = options.wall_clock;
+  exactly_once = is_exactly_once(config);
+}
+
 void TopologyDriver::Content::open_globals() {
   for (const TopologyNode& node : topology.nodes) {
     if (node.sub_topology >= 0 || node.kind != TopologyNode::Kind::source) continue;
     const TopologyNode& reader = topology.nodes[static_cast<std::size_t>(node.children.at(0))];
-    auto store = std::make_unique<GlobalKeyValueStore>(*topology.store(reader.stores.at(0)));
-    global_stores[store->name()] = store.get();
-    globals[node.topics.at(0)] = std::move(store);
+    auto made = std::make_unique<Global>(node, *topology.store(reader.stores.at(0)), settings.on_deserialization_error,
+                                         global_counters);
+    global_stores[made->store.name()] = &made->store;
+    globals[node.topics.at(0)] = std::move(made);
   }
 }
 
 void TopologyDriver::Content::open_task(const DriverOptions& options) {
-  const Config config = streams_config(options.config);
-  settings = task_settings(config);
-  wall_clock = options.wall_clock;
-  exactly_once = config.string("processing.guarantee") == "exactly_once_v2";
   for (const StoreSpec& spec : topology.stores)
     if (!spec.is_global && !spec.in_memory) stored.push_back(spec.name);
   if (!options.state_directory.empty()) {
@@ -104,14 +116,24 @@ void TopologyDriver::Content::open_task(const DriverOptions& options) {
 
 void TopologyDriver::Content::enqueue(const std::string& topic, std::optional<BytesView> key,
                                       std::optional<BytesView> value, Timestamp timestamp, const Headers& headers) {
-  RecordQueue* queue = task->input(topic);
   RecordBatchBuilder builder;
   builder.append(timestamp, key.value_or(BytesView()), value.value_or(BytesView()),
                  headers.empty() ? nullptr : &headers);
+  auto bytes = std::make_shared<Bytes>(builder.seal({.base_offset = offsets[topic]++}));
+  if (auto global = globals.find(topic); global != globals.end()) return apply(global->second->input, *bytes);
+  RecordQueue* queue = task->input(topic);
   FetchedBatches batch;
-  batch.bytes = std::make_shared<Bytes>(builder.seal({.base_offset = offsets[topic]++}));
+  batch.bytes = std::move(bytes);
   queue->add(batch);
   task->offer(queue);
+}
+
+void TopologyDriver::Content::apply(GlobalInput& input, BytesView bytes) {
+  Bytes scratch;
+  const RecordBatchView batch = RecordBatchView::parse(bytes).value();
+  RecordReader reader(batch, scratch);
+  RecordView record;
+  while (reader.next(record)) input.apply(record);
 }
 
 void TopologyDriver::Content::commit() {
@@ -151,14 +173,10 @@ void TopologyDriver::Content::capture_and_enqueue() {
   for (; captured < output.all.size(); ++captured) {
     const Produced p = output.all[captured];
     auto view = [](const std::optional<Bytes>& b) { return b ? std::optional<BytesView>(*b) : std::nullopt; };
-    if (auto global = globals.find(p.topic); global != globals.end() && p.key) {
-      auto applied = global->second->apply(*p.key, p.value ? BytesView(*p.value) : BytesView(), p.timestamp, p.topic);
-      if (!applied) throw StreamsError(p.topic + ": " + applied.error().text());
-    } else if (task->input(p.topic)) {
-      // A source topic that serves as changelog is an input, never written here; what reads back is repartition topics
-      // and sinks.
+    // A source topic that serves as changelog is an input, never written here; what reads back is repartition topics
+    // and sinks.
+    if (globals.contains(p.topic) || task->input(p.topic))
       enqueue(p.topic, view(p.key), view(p.value), p.timestamp, p.headers);
-    }
   }
 }
 
@@ -172,6 +190,7 @@ void TopologyDriver::Content::complete() {
 TopologyDriver::TopologyDriver(Topology topology, const DriverOptions& options)
     : content_(std::make_unique<Content>()) {
   content_->topology = std::move(topology);
+  content_->configure(options);
   content_->open_globals();
   content_->open_task(options);
 }
@@ -181,13 +200,8 @@ void TopologyDriver::pipe(const std::string& topic, std::optional<BytesView> key
                           Timestamp timestamp, const Headers& headers) {
   Content& c = *content_;
   ++c.output.input;
-  if (auto global = c.globals.find(topic); global != c.globals.end()) {
-    if (!key) return void(++c.global_dropped);
-    auto applied = global->second->apply(*key, value.value_or(BytesView()), timestamp, topic);
-    if (!applied) throw StreamsError(topic + ": " + applied.error().text());
-    return;
-  }
-  if (!c.task->input(topic)) throw std::invalid_argument("the topology reads no topic " + topic);
+  if (!c.globals.contains(topic) && !c.task->input(topic))
+    throw std::invalid_argument("the topology reads no topic " + topic);
   c.enqueue(topic, key, value, timestamp, headers);
   c.complete();
 }
@@ -207,7 +221,7 @@ StateStore* TopologyDriver::store(std::string_view name) {
   return content_->task->store(name);
 }
 std::map<std::string, std::int64_t> TopologyDriver::metrics() const {
-  return {{"dropped-records-total", content_->task->counters().dropped + content_->global_dropped}};
+  return {{"dropped-records-total", content_->task->counters().dropped + content_->global_counters.dropped}};
 }
 std::map<std::string, std::string> TopologyDriver::committed_metadata() const { return content_->committed; }
 const Topology& TopologyDriver::topology() const { return content_->topology; }

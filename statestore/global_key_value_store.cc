@@ -25,19 +25,16 @@ class Rows final : public KeyValueIterator {
 
 }  // namespace
 
-Result<> GlobalKeyValueStore::apply(BytesView key, BytesView value, Timestamp timestamp, BytesView topic) {
+void GlobalKeyValueStore::apply(BytesView key, const void* value, Timestamp timestamp) {
   const std::uint64_t hash = EntryTable::hash_of(key);
   Entry* e = table_.find(key, hash);
-  if (!value.data()) {
+  if (!value) {
     if (e) table_.erase(e);
-    return {};
+    return;
   }
-  const bool is_new = !e;
-  if (is_new) e = table_.insert(key, hash);
+  if (!e) e = table_.insert(key, hash);
   e->timestamp = timestamp;
-  auto read = table_.read_value(e, value, {topic, false, nullptr});
-  if (!read && is_new) table_.erase(e);
-  return read;
+  table_.set_value(e, value);
 }
 
 ValueAndTimestamp GlobalKeyValueStore::get(BytesView key) {

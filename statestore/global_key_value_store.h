@@ -13,8 +13,8 @@ class GlobalKeyValueStore final : public KeyValueStore {
  public:
   explicit GlobalKeyValueStore(const StoreSpec& spec) : spec_(spec), table_(spec.value, false) {}
 
-  // One record of the topic. Null data(): deleted. Error: the value does not deserialise.
-  Result<> apply(BytesView key, BytesView value, Timestamp timestamp, BytesView topic);
+  // One record of the topic. Puts a copy of *value; null deletes.
+  void apply(BytesView key, const void* value, Timestamp timestamp);
 
   const std::string& name() const override { return spec_.name; }
   bool caches() const override { return false; }

@@ -15,6 +15,7 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 class GlobalTaskTest : public ::testing::Test {
  protected:
@@ -24,8 +25,8 @@ class GlobalTaskTest : public ::testing::Test {
     topology_ = builder.build();
     log_.create("rates", 2);
   }
-  GlobalTask& make() {
-    task_ = std::make_unique<GlobalTask>(topology_, log_, scheduler_, lock_, metrics_,
+  GlobalTask& make(OnError on_error = OnError::fail) {
+    task_ = std::make_unique<GlobalTask>(topology_, on_error, log_, scheduler_, lock_, metrics_,
                                          [this](const std::string& why) { failures_.push_back(why); });
     return *task_;
   }
@@ -94,7 +95,7 @@ TEST_F(GlobalTaskTest, loads_from_the_start_of_the_log_and_leaves_out_what_is_ab
 
 TEST_F(GlobalTaskTest, a_topic_that_is_missing_is_an_error_of_the_load) {
   ScriptedLog empty;
-  GlobalTask task(topology_, empty, scheduler_, lock_, metrics_, {});
+  GlobalTask task(topology_, OnError::fail, empty, scheduler_, lock_, metrics_, {});
   auto loaded = task.load(empty);
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code(), ErrorCode::unknown_topic_or_partition);
@@ -106,7 +107,36 @@ TEST_F(GlobalTaskTest, a_value_that_does_not_deserialise_is_an_error_that_says_w
   log_.put({"rates", 0}, {{"b", "three"}});
   auto loaded = make().load(log_);
   ASSERT_FALSE(loaded);
-  EXPECT_THAT(loaded.error().text(), AllOf(HasSubstr("rates-0"), HasSubstr("offset 1")));
+  EXPECT_THAT(loaded.error().text(), AllOf(HasSubstr("topic rates, partition 0, offset 1: the value"),
+                                           HasSubstr("deserialization.exception.handler")));
+}
+
+// What running skips a later start must skip, too.
+TEST_F(GlobalTaskTest, where_the_handler_says_so_what_does_not_deserialise_is_skipped_and_counted) {
+  put("a", 1);
+  log_.put({"rates", 0}, {{"b", "three"}, {"a", "three"}, {"c", number(3)}});
+  auto loaded = make(OnError::skip).load(log_);
+  ASSERT_TRUE(loaded) << loaded.error().text();
+  EXPECT_EQ(rows(), "a=1 c=3") << "the value before it stays";
+  EXPECT_EQ(dropped(), 2);
+  ASSERT_TRUE(task_->follow());
+  log_.put({"rates", 1}, {{"d", number(4)}, {"e", "five"}, {"f", number(6)}});
+  workers_.run_all();
+  EXPECT_THAT(failures_, IsEmpty());
+  EXPECT_EQ(rows(), "a=1 c=3 d=4 f=6");
+  EXPECT_EQ(dropped(), 3);
+}
+
+TEST_F(GlobalTaskTest, a_key_that_does_not_deserialise_goes_to_the_handler_as_well) {
+  StreamsBuilder builder;
+  builder.global_table(Topic<std::int64_t, std::int64_t>{"rates"}, {.as = "rates"});
+  topology_ = builder.build();
+  log_.put({"rates", 0}, {{"one", number(1)}, {number(2), number(2)}});
+  auto loaded = make().load(log_);
+  ASSERT_FALSE(loaded);
+  EXPECT_THAT(loaded.error().text(), HasSubstr("offset 0: the key"));
+  ASSERT_TRUE(make(OnError::skip).load(log_));
+  EXPECT_EQ(rows(), number(2) + "=2");
 }
 
 TEST_F(GlobalTaskTest, follows_its_topic_from_where_the_load_ended) {
@@ -164,7 +194,7 @@ TEST_F(GlobalTaskTest, a_failure_while_it_follows_is_told_with_its_place) {
   log_.put({"rates", 1}, {{"b", "three"}});
   workers_.run_all();
   ASSERT_EQ(failures_.size(), 1u);
-  EXPECT_THAT(failures_[0], AllOf(HasSubstr("global table"), HasSubstr("rates-1"), HasSubstr("offset 0")));
+  EXPECT_THAT(failures_[0], AllOf(HasSubstr("global table"), HasSubstr("rates, partition 1, offset 0")));
 }
 
 TEST_F(GlobalTaskTest, lets_its_topic_go_when_it_ends) {
