@@ -161,13 +161,22 @@ Result<bool> Committer::commit_cuts() {
   return true;
 }
 
+void Member::StoreTail::note_committed(const OffsetsToCommit& offsets) {
+  if (!source) return;
+  const CommittedOffset& at = offsets.at(*source);
+  source_offset = at.offset;
+  source_epoch = std::max(source_epoch, at.leader_epoch);  // -1 as long as the task has read nothing of it
+}
+
 void Committer::keep_tails() {
   std::lock_guard lock(checkpoint_mutex_);
   for (Member& m : members_) {
     if (!takes_part(m)) continue;
     TaskRunner::Cut& cut = m.runner->cut();
-    if (cut.dirty)
+    if (cut.dirty) {
       for (const auto& [partition, offset] : cut.offsets) m.inputs[partition] = offset.offset;
+      for (auto& tail : m.tails) tail.note_committed(cut.offsets);
+    }
     for (auto& logged : std::exchange(cut.logged, {}))
       for (auto& tail : m.tails)
         if (tail.topic == logged.topic) {
@@ -367,21 +376,31 @@ Result<> Committer::take_and_write(Member& m) {
   std::int64_t rows_written = 0;
   std::vector<TaskDatabase::Update> updates;
   std::vector<std::pair<std::size_t, std::int64_t>> reached;
-  std::vector<std::pair<Member::StoreTail*, std::vector<Tail::Piece>>> taken;
+  struct Taken {
+    Member::StoreTail* tail;
+    std::vector<Tail::Piece> pieces;
+    Offset source_offset;
+    LeaderEpoch source_epoch;
+  };
+  std::vector<Taken> taken;
   std::map<TopicPartition, Offset> inputs;
   {
     std::lock_guard lock(checkpoint_mutex_);
     inputs = m.inputs;
     for (auto& tail : m.tails)
-      if (!tail.tail.empty() || (!tail.has_changelog() && inputs != m.inputs_written))
-        taken.emplace_back(&tail, tail.tail.take());
+      if (!tail.tail.empty() || tail.source_has_moved() || (!tail.has_changelog() && inputs != m.inputs_written))
+        taken.push_back({&tail, tail.tail.take(), tail.source_offset, tail.source_epoch});
   }
-  for (auto& [tail, pieces] : taken) {
+  for (auto& [tail, pieces, source_offset, source_epoch] : taken) {
     const StoreSpec& spec = *m.runner->task().stores()[tail->store].spec;
     MR_ASSIGN(CheckpointRows rows, rows_of(spec, pieces, tail->observed));
     rows.position.topic = tail->topic_id;
     rows.position.written = env_.clock().now();
     if (!tail->has_changelog()) rows.position.inputs = inputs;
+    if (tail->source) {
+      rows.position.next_offset = source_offset;
+      rows.position.leader_epoch = source_epoch;
+    }
     rows_written += static_cast<std::int64_t>(rows.rows.size());
     updates.push_back({tail->row, std::move(rows)});
     if (!pieces.empty()) reached.emplace_back(tail->store, pieces.back().last_sequence);
@@ -389,6 +408,7 @@ Result<> Committer::take_and_write(Member& m) {
   if (updates.empty()) return {};
   MR_TRY(m.database->write(updates));
   m.inputs_written = std::move(inputs);
+  for (auto& t : taken) t.tail->source_offset_written = t.source_offset;
   if (settings_.metrics) settings_.metrics->checkpoint_written(rows_written, env_.clock().monotonic_ns() - started_ns);
   for (auto [store, sequence] : reached) m.runner->note_checkpoint(store, sequence);
   return {};

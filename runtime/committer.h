@@ -42,14 +42,21 @@ struct Member {
   TaskRunner* runner = nullptr;
   TaskDatabase* database = nullptr;  // null: all its stores are in memory
   struct StoreTail {
-    std::size_t store = 0;           // in Task::stores()
-    std::size_t row = 0;             // in the database
-    int topic = 0;                   // in the collector
-    TopicId topic_id;                // all zero: there is no changelog, the position is of the inputs
-    std::int64_t sequence_base = 0;  // of the store's log when the collector began to count
+    std::size_t store = 0;  // in Task::stores()
+    std::size_t row = 0;    // in the database
+    int topic = 0;          // in the collector
+    TopicId topic_id;       // of the changelog; all zero: there is none, the position is of the inputs
+    // The input that is a table's changelog; none: the store writes one, or has none. Then the position is what is
+    // committed of it, and not where a batch ended that nobody wrote.
+    std::optional<TopicPartition> source;
+    Offset source_offset = -1, source_offset_written = -1;  // committed; and that in the checkpoint
+    LeaderEpoch source_epoch = -1;                          // of source_offset; -1: nothing was read yet
+    std::int64_t sequence_base = 0;                         // of the store's log when the collector began to count
     Timestamp observed{-1};
     Tail tail;
     bool has_changelog() const { return topic_id != TopicId{}; }
+    bool source_has_moved() const { return source_epoch >= 0 && source_offset != source_offset_written; }
+    void note_committed(const OffsetsToCommit& offsets);
   };
   std::vector<StoreTail> tails;
   bool has_unlogged() const {

@@ -170,7 +170,9 @@ Specs other_metrics() {
       {commit, "checkpoint-latency-max", gauge, "ms", info, commit_tags, "The longest."},
       {restore, "restores-total", counter, "stores", info, restore_tags,
        "Stores brought back at the start, by reason: `checkpoint`, `new`, `in-memory`, `no-changelog`; and `topic-id`, "
-       "`beyond-end`, `below-start`, `leader-epoch`, `expired`, which should never be: the checkpoint was of no use."},
+       "`beyond-end`, `below-start`, `leader-epoch`, `expired`, `beyond-committed`, which should never be: the "
+       "checkpoint "
+       "was of no use."},
   };
 }
 

@@ -30,6 +30,8 @@ inline constexpr std::string_view restore_reasons[] = {
     "below-start",   // the changelog no longer has what follows the checkpoint
     "leader-epoch",  // the checkpoint is of an epoch that the changelog does not have
     "expired",       // tombstones that the checkpoint has not seen may be gone
+    // A table's source topic is its changelog, and the checkpoint is ahead of the committed input.
+    "beyond-committed",
 };
 
 }  // namespace millrace

@@ -4,6 +4,7 @@
 
 #include "millrace/base/log.h"
 #include "millrace/runtime/committed_batches.h"
+#include "millrace/runtime/source_changelog.h"
 
 namespace millrace {
 
@@ -19,23 +20,59 @@ constexpr std::size_t sorting_copies = 2, sorting_bytes_per_record = 150;
 constexpr std::size_t sorting_bytes_max_simulated = 1024;
 constexpr std::int64_t default_delete_retention_ms = 86'400'000;
 constexpr std::int64_t hour_ms = 3'600'000;
+
+// Nothing else takes tombstones from within a log. A source topic need not be.
+bool is_compacted(const TopicDescription& topic) {
+  auto policy = topic.configs.find("cleanup.policy");
+  return policy != topic.configs.end() && policy->second.find("compact") != std::string::npos;
+}
 }  // namespace
 
-Result<Offset> Restorer::start_of(const TopicPartition& changelog, const TopicDescription& topic,
-                                  TaskDatabase* database, std::size_t row_index, Restored& result) {
-  MR_ASSIGN(PartitionOffsets log, admin_.describe_partition(changelog));
-  if (!database) return log.log_start_offset;
-  auto position = database->position(row_index);
+// A table is what was processed of its topic: what is behind the committed offset will be, and must find the table as
+// it was before.
+Result<Offset> Restorer::end_of_committed(const TopicPartition& changelog, const OffsetsToCommit& committed) {
+  auto at = committed.find(changelog);
+  if (at == committed.end()) return 0;
+  const Offset offset = at->second.offset;
+  MR_ASSIGN(Offset visible, consumer_.end_offset(changelog, isolation()));
+  MR_ASSIGN(Offset end, consumer_.end_offset(changelog, Isolation::read_uncommitted));
+  if (offset > visible && offset <= end)
+    return Error(ErrorCode::unstable_offset_commit,
+                 changelog.text() + ": offset " + std::to_string(offset) +
+                     " was committed (at least once), but there is a transaction from offset " +
+                     std::to_string(visible) + " on that is not decided yet. Start again when it is");
+  return std::min(offset, end);  // beyond the end: the task will not start
+}
+
+// What of one store's changelog was read and is not written yet.
+struct Restorer::Reading {
+  const Task::Store& store;
+  const TopicPartition changelog;
+  const TopicId topic;
+  TaskDatabase* const database;  // null: nothing is written
+  const std::size_t row_index;
+  Restored& result;
+  std::unique_ptr<SourceChangelog> source = nullptr;  // of a table whose changelog is its source topic
+  Offset end = 0;                                     // what stands there, or behind it, is not taken
+  Offset passed = 0;                                  // all below it is in the checkpoint or in `pieces`
+  std::vector<Tail::Piece> pieces = {};
+  std::size_t bytes = 0, records = 0;  // in them, decompressed
+};
+
+Result<Offset> Restorer::start_of(const TopicDescription& topic, const Reading& r) {
+  MR_ASSIGN(PartitionOffsets log, admin_.describe_partition(r.changelog));
+  if (!r.database) return log.log_start_offset;
+  auto position = r.database->position(r.row_index);
   if (!position) return log.log_start_offset;
   auto from_start = [&](RestoreReason reason, const char* why) {
-    result.reason = reason;
-    result.from_start = why;
+    r.result.reason = reason;
+    r.result.from_start = why;
   };
   std::int64_t trusted_ms = default_delete_retention_ms;
   if (auto set = topic.configs.find("delete.retention.ms"); set != topic.configs.end())
     trusted_ms = std::stoll(set->second);
   // KIP-320: the same offsets may have been written twice, by leaders that knew nothing of each other.
-  MR_ASSIGN(auto epoch_end, admin_.end_of_leader_epoch(changelog, position->leader_epoch));
+  MR_ASSIGN(auto epoch_end, admin_.end_of_leader_epoch(r.changelog, position->leader_epoch));
   const bool has_epoch = epoch_end && *epoch_end >= position->next_offset;
   const std::int64_t age_ms = env_.clock().now().ms - position->written.ms;
   if (position->topic != topic.id) {
@@ -47,29 +84,32 @@ Result<Offset> Restorer::start_of(const TopicPartition& changelog, const TopicDe
   } else if (!has_epoch) {
     from_start(RestoreReason::leader_epoch,
                "the position is of a leader epoch that the changelog does not have, or that ended before it");
-  } else if (age_ms > trusted_ms - hour_ms) {
+  } else if (r.source && position->next_offset > r.end) {
+    from_start(RestoreReason::beyond_committed, "the position is beyond the committed input");
+  } else if (age_ms > trusted_ms - hour_ms && (!r.source || is_compacted(topic))) {
     from_start(RestoreReason::expired, "the position is older than delete.retention.ms: tombstones may be gone");
   } else {
-    result.reason = RestoreReason::checkpoint;
+    r.result.reason = RestoreReason::checkpoint;
     return position->next_offset;
   }
-  log_warn("restoring a store from the start", {{"changelog", changelog.text()}, {"why", result.from_start}});
-  MR_TRY(database->clear(row_index));
+  log_warn("restoring a store from the start", {{"changelog", r.changelog.text()}, {"why", r.result.from_start}});
+  MR_TRY(r.database->clear(r.row_index));
   return log.log_start_offset;
 }
 
-// What of one store's changelog was read and is not written yet.
-struct Restorer::Reading {
-  const Task::Store& store;
-  const TopicPartition changelog;
-  const TopicId topic;
-  TaskDatabase* const database;  // null: nothing is written
-  const std::size_t row_index;
-  Restored& result;
-  Offset passed;  // all below it is in the checkpoint or in `pieces`
-  std::vector<Tail::Piece> pieces = {};
-  std::size_t bytes = 0, records = 0;  // in them, decompressed
-};
+// Rows that came from an input were not logged: a changelog made since then is empty, and the store would be.
+Result<> Restorer::check_was_logged(const Task& task, const Reading& r) {
+  const auto position = r.database ? r.database->position(r.row_index) : std::nullopt;
+  if (!position || position->topic == r.topic) return {};
+  for (const auto& queue : task.inputs()) {
+    MR_ASSIGN(TopicDescription input, admin_.describe_topic(queue->partition().topic));
+    if (input.id == position->topic)
+      return Error(ErrorCode::invalid_config,
+                   "its changelog was topic " + input.name + " (topology.optimization), and nothing was written to " +
+                       r.changelog.topic + ". Leave the optimization on, or use another application id");
+  }
+  return {};
+}
 
 Result<> Restorer::write(Reading& r) {
   MR_ASSIGN(CheckpointRows rows, rows_of(*r.store.spec, r.pieces, r.result.observed));
@@ -81,27 +121,28 @@ Result<> Restorer::write(Reading& r) {
   return r.database->write({{r.row_index, std::move(rows)}});
 }
 
-Result<> Restorer::read(Reading& r, Offset from, Offset end) {
+Result<> Restorer::read(Reading& r) {
   CommittedBatches batches;
-  batches.reset(from);
+  batches.reset(r.passed);
   std::int64_t reported = 0;
-  while (batches.end() < end) {
+  while (batches.end() < r.end) {
     FetchRequest request{r.changelog, batches.end(), fetch_bytes_max};
     request.isolation = isolation();
     MR_ASSIGN(FetchedBatches fetched, consumer_.fetch(request));
     const Offset visible = exactly_once_ ? fetched.last_stable_offset : fetched.high_watermark;
-    if (fetched.bytes->empty() && visible >= end) break;  // compaction has left nothing there
+    if (fetched.bytes->empty() && visible >= r.end) break;  // compaction has left nothing there
     if (fetched.bytes->empty())
       return Error(ErrorCode::corrupt_message, r.changelog.text() + " gives no records from offset " +
                                                    std::to_string(batches.end()) + " on, but ends at " +
-                                                   std::to_string(end));
+                                                   std::to_string(r.end));
     batches.add(std::move(fetched));
     for (;;) {
       MR_ASSIGN(bool more, batches.next(r.passed));
       if (!more) break;
       MR_TRY(take(r, batches.batch()));
     }
-    progress_(r.result.records - reported, std::max<Offset>(end - batches.end(), 0));
+    r.result.leader_epoch = batches.leader_epoch();
+    progress_(r.result.records - reported, std::max<Offset>(r.end - batches.end(), 0));
     reported = r.result.records;
     if (r.database) continue;  // no tail is kept of it
     MR_TRY(apply(r.store, r.pieces));
@@ -111,16 +152,25 @@ Result<> Restorer::read(Reading& r, Offset from, Offset end) {
 }
 
 Result<> Restorer::take(Reading& r, const RecordBatchView& batch) {
+  if (batch.base_offset() >= r.end) return {};
   r.result.records += batch.count();
-  r.passed = batch.last_offset() + 1;
-  r.bytes += batch.bytes().size();
+  const Offset from = std::exchange(r.passed, std::min(batch.last_offset() + 1, r.end));
+  if (!r.source) return keep(r, Bytes(batch.bytes()));
+  MR_ASSIGN(Bytes logged, r.source->logged_for(batch, from, r.end));
+  return logged.empty() ? Result<>() : keep(r, std::move(logged));
+}
+
+Result<> Restorer::keep(Reading& r, Bytes bytes) {
+  auto own = std::make_shared<Bytes>(std::move(bytes));
+  MR_ASSIGN(RecordBatchView batch, RecordBatchView::parse(*own));
+  r.bytes += own->size();
   r.records += static_cast<std::size_t>(batch.count());
-  r.pieces.push_back({std::make_shared<Bytes>(batch.bytes()), 0, r.passed});
   if (batch.compression() != Compression::none) {
     Bytes decompressed;
     MR_TRY(RecordReader(batch, decompressed).status());
     r.bytes += decompressed.size();
   }
+  r.pieces.push_back({std::move(own), 0, r.passed});
   return r.database && is_full(r) ? write(r) : Result<>();
 }
 
@@ -180,10 +230,21 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
   if (store.spec->in_memory) database = nullptr;
   if (!database) result.reason = RestoreReason::in_memory;
   MR_ASSIGN(TopicDescription topic, admin_.describe_topic(changelog.topic));
-  MR_ASSIGN(Offset from, start_of(changelog, topic, database, row_index, result));
-  MR_ASSIGN(Offset end, consumer_.end_offset(changelog, isolation()));
-  Reading reading{store, changelog, topic.id, database, row_index, result, from};
-  MR_TRY(read(reading, from, end));
+  Reading reading{store, changelog, topic.id, database, row_index, result};
+  if (store.spec->source_changelog.empty()) {
+    MR_TRY(check_was_logged(task, reading));
+    MR_ASSIGN(reading.end, consumer_.end_offset(changelog, isolation()));
+  } else {
+    MR_ASSIGN(reading.end, end_of_committed(changelog, committed));
+    reading.source = std::make_unique<SourceChangelog>(task.input(changelog.topic)->source(), changelog, *store.spec,
+                                                       task.settings().on_deserialization_error);
+  }
+  MR_ASSIGN(reading.passed, start_of(topic, reading));
+  if (reading.source && result.reason != RestoreReason::checkpoint && reading.passed > 0 &&
+      reading.passed < reading.end)
+    log_warn("a table comes back from a topic whose beginning is gone: rows that were not updated since are missing",
+             {{"topic", changelog.text()}, {"log_start", reading.passed}});
+  MR_TRY(read(reading));
   if (database && is_long(reading)) MR_TRY(write(reading));
   MR_TRY(apply(store, reading.pieces));
   std::int64_t sequence = 0;

@@ -28,6 +28,7 @@ enum class RestoreReason : std::uint8_t {
   below_start,
   leader_epoch,
   expired,
+  beyond_committed,
 };
 
 // What restoring a store gave.
@@ -37,6 +38,8 @@ struct Restored {
   std::string from_start;    // why all of it was read; empty: it went on from the checkpoint, or the store was new
   Tail tail;                 // what the checkpoint does not have yet
   Timestamp observed{-1};    // window stores: see rows_of
+  // Of the last batch read; -1: none was.
+  LeaderEpoch leader_epoch = -1;
 };
 
 class Restorer {
@@ -50,19 +53,24 @@ class Restorer {
     progress_ = std::move(progress);
   }
   // Restores one store of `task`; `row_index`: its number in `database`, if it has one; `committed`: at least the
-  // offsets of the task's inputs. Errors: the log's, the disk's, CORRUPT_MESSAGE.
+  // offsets of the task's inputs. A table whose changelog is its source topic comes back up to the committed offset, as
+  // all behind it will be processed. Errors: the log's, the disk's, CORRUPT_MESSAGE; UNSTABLE_OFFSET_COMMIT, that
+  // offset is of records whose transaction is not decided yet; INVALID_CONFIG, the changelog was never written, because
+  // the topology had been optimised. Throws as SourceChangelog::logged_for().
   Result<Restored> restore(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index,
                            const OffsetsToCommit& committed);
 
  private:
   Result<Restored> vouch_for(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index,
                              const OffsetsToCommit& committed);
-  Result<Offset> start_of(const TopicPartition& changelog, const TopicDescription& topic, TaskDatabase* database,
-                          std::size_t row_index, Restored& result);
   struct Reading;
+  Result<Offset> start_of(const TopicDescription& topic, const Reading& reading);
+  Result<Offset> end_of_committed(const TopicPartition& changelog, const OffsetsToCommit& committed);
   Isolation isolation() const { return exactly_once_ ? Isolation::read_committed : Isolation::read_uncommitted; }
-  Result<> read(Reading& reading, Offset from, Offset end);
+  Result<> check_was_logged(const Task& task, const Reading& reading);
+  Result<> read(Reading& reading);
   Result<> take(Reading& reading, const RecordBatchView& batch);
+  Result<> keep(Reading& reading, Bytes batch);
   bool is_full(const Reading& reading) const;
   bool is_long(const Reading& reading) const;
   Result<> write(Reading& reading);

@@ -13,6 +13,11 @@ constexpr const char* fail_processing_class = "org.apache.kafka.streams.errors.L
 constexpr const char* continue_processing_class =
     "org.apache.kafka.streams.errors.LogAndContinueProcessingExceptionHandler";
 
+constexpr const char* optimization_key = "topology.optimization";
+constexpr const char* reuse_rule = "reuse.ktable.source.topics";
+constexpr const char* merge_rule = "merge.repartition.topics";
+constexpr const char* self_join_rule = "single.store.self.join";
+
 OnError on_error(const std::string& value) {
   return value == "continue" || value == continue_class || value == continue_processing_class ? OnError::skip
                                                                                               : OnError::fail;
@@ -113,12 +118,15 @@ std::vector<ConfigKey> state_and_task_keys() {
        .initial = "false",
        .valid = anything(),
        .doc = "Whether a store or repartition topic without a name of yours is an error (KIP-1111)."},
-      {.name = "topology.optimization",
-       .type = ConfigType::string,
+      {.name = optimization_key,
+       .type = ConfigType::list,
        .initial = "none",
-       .valid = one_of({"none", "merge.repartition.topics"}),
-       .doc = "Rewrites of the topology: repartition topics of one rekeyed stream become one.",
-       .kafka = "Kafka also has `all` and single rewrites"},
+       .valid = one_of({"none", "all", reuse_rule, merge_rule}),
+       .doc =
+           "Rewrites of the topology (KIP-295). `merge.repartition.topics`: repartition topics of one rekeyed stream "
+           "become one. `reuse.ktable.source.topics`: the topic that `table()` reads is the changelog of its store, "
+           "which then has none of its own; the topic should be compacted and keep its beginning. `all`: both.",
+       .kafka = "Kafka also has `single.store.self.join`, for joins of two streams"},
       {.name = "dsl.store.suppliers.class",
        .type = ConfigType::string,
        .initial = "rocksDB",
@@ -180,7 +188,27 @@ const ConfigTable& streams_configs() {
   return table;
 }
 
+namespace {
+
+// Source: StreamsConfig.verifyTopologyOptimizationConfigs.
+void check_optimization(const ConfigValues& values) {
+  auto given = values.find(optimization_key);
+  if (given == values.end()) return;
+  const auto refuse = [&](const std::string& why) {
+    throw ConfigError(std::string(optimization_key) + "=" + given->second + " is not valid: " + why);
+  };
+  if (given->second.find(self_join_rule) != std::string::npos)
+    refuse(std::string(self_join_rule) + " is not implemented: there are no joins of two streams yet");
+  const std::vector<std::string> rules = Config(streams_configs(), values).list(optimization_key);
+  const bool is_whole = std::any_of(rules.begin(), rules.end(), [](auto& r) { return r == "none" || r == "all"; });
+  if (rules.empty() || (is_whole && rules.size() > 1))
+    refuse("expected none, all, or a list of " + std::string(reuse_rule) + " and " + merge_rule);
+}
+
+}  // namespace
+
 Config streams_config(const ConfigValues& values) {
+  check_optimization(values);
   Config config(streams_configs(), values);
   // It is part of topics' names and names a folder.
   const std::string& id = config.string("application.id");
@@ -211,7 +239,10 @@ TopologyConfig topology_config(const Config& config) {
   const std::string& stores = config.string("dsl.store.suppliers.class");
   TopologyConfig shape;
   shape.in_memory_stores = stores == "in_memory" || stores.ends_with("InMemoryDslStoreSuppliers");
-  shape.merge_repartition_topics = config.string("topology.optimization") == "merge.repartition.topics";
+  for (const std::string& rule : config.list(optimization_key)) {
+    shape.merge_repartition_topics |= rule == "all" || rule == merge_rule;
+    shape.reuse_source_topics |= rule == "all" || rule == reuse_rule;
+  }
   shape.require_names = config.boolean("ensure.explicit.internal.resource.naming");
   shape.record_cache = config.integer("statestore.cache.max.bytes") != 0;
   return shape;

@@ -63,11 +63,10 @@ Task::~Task() = default;
 void Task::add_store(const StoreSpec& spec, Checkpoint* checkpoint) {
   Store s;
   s.spec = &spec;
-  if (spec.logging) {
-    s.changelog_topic = spec.source_changelog.empty() ? settings_.application_id + "-" + spec.name + "-changelog"
-                                                      : spec.source_changelog;
-    if (spec.source_changelog.empty())
-      s.changelog = std::make_unique<LogWriter>(output_, output_.topic(s.changelog_topic), id_.partition);
+  s.changelog_topic = spec.source_changelog;
+  if (spec.has_own_changelog()) {
+    s.changelog_topic = settings_.application_id + "-" + spec.name + "-changelog";
+    s.changelog = std::make_unique<LogWriter>(output_, output_.topic(s.changelog_topic), id_.partition);
   } else if (checkpoint && !spec.in_memory) {
     s.changelog = std::make_unique<LogWriter>(output_, output_.unlogged(spec.name), 0);
   }
@@ -78,7 +77,7 @@ void Task::add_store(const StoreSpec& spec, Checkpoint* checkpoint) {
   environment.changelog_topic = s.changelog_topic;
   if (auto known = settings_.message_bytes_max.find(s.changelog_topic); known != settings_.message_bytes_max.end())
     environment.max_message_bytes = known->second;
-  if (!spec.logging) environment.max_message_bytes = SIZE_MAX;  // no log refuses what is not logged
+  if (!spec.has_own_changelog()) environment.max_message_bytes = SIZE_MAX;  // no log refuses what is not logged
   environment.clock = settings_.store_clock;
   if (spec.kind == StoreSpec::Kind::key_value) {
     auto store = std::make_unique<TaskKeyValueStore>(spec, environment);

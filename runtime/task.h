@@ -37,8 +37,8 @@ class Task final : private OperatorContext {
   // A store of this task with its place in the changelog.
   struct Store {
     const StoreSpec* spec = nullptr;
-    std::string changelog_topic;                 // empty: logging is off
-    std::unique_ptr<ChangelogWriter> changelog;  // of a store with a checkpoint, too, if logging is off
+    std::string changelog_topic;                 // from which it comes back; empty: logging is off
+    std::unique_ptr<ChangelogWriter> changelog;  // of a store with a checkpoint, too, if nothing is logged
     std::unique_ptr<StateStore> store;
     TaskStore* core = nullptr;
   };
@@ -52,6 +52,7 @@ class Task final : private OperatorContext {
   ~Task() override;
 
   const TaskId& id() const { return id_; }
+  const TaskSettings& settings() const { return settings_; }
   // One queue for each input topic, in the order of the topology's sources.
   const std::vector<std::unique_ptr<RecordQueue>>& inputs() const { return inputs_; }
   RecordQueue* input(std::string_view topic);

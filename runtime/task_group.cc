@@ -194,10 +194,12 @@ Result<> TaskGroup::restore(Opened& opened, const OffsetsToCommit& committed, st
       tail.topic = runner.output().unlogged(store.spec->name);
       if (restored->reason == RestoreReason::checkpoint) member.inputs_written = database->position(tail.row)->inputs;
     } else {
-      tail.topic = runner.output().topic(store.changelog_topic);
-      runner.output().keep(tail.topic);
+      const bool is_input = !store.spec->has_own_changelog();
+      tail.topic = is_input ? runner.output().unlogged(store.spec->name) : runner.output().topic(store.changelog_topic);
+      if (!is_input) runner.output().keep(tail.topic);
       MR_ASSIGN(TopicDescription topic, parts_.log.admin().describe_topic(store.changelog_topic));
       tail.topic_id = topic.id;
+      if (is_input) follow_input(tail, {topic.name, runner.task().id().partition}, *restored, *database, committed);
     }
     tail.sequence_base = store.core->logged_sequence();
     tail.observed = restored->observed;
@@ -205,6 +207,18 @@ Result<> TaskGroup::restore(Opened& opened, const OffsetsToCommit& committed, st
     member.tails.push_back(std::move(tail));
   }
   return {};
+}
+
+// After its restore, a table whose changelog is its source topic stands where that input is committed.
+void TaskGroup::follow_input(Member::StoreTail& tail, TopicPartition source, const Restored& restored,
+                             const TaskDatabase& database, const OffsetsToCommit& committed) {
+  if (auto at = committed.find(source); at != committed.end()) tail.source_offset = at->second.offset;
+  tail.source_epoch = restored.leader_epoch;
+  if (auto position = database.position(tail.row)) {
+    tail.source_offset_written = position->next_offset;
+    tail.source_epoch = std::max(tail.source_epoch, position->leader_epoch);
+  }
+  tail.source = std::move(source);
 }
 
 Result<> TaskGroup::seek(TaskRunner& runner, const OffsetsToCommit& committed) {

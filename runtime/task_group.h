@@ -101,6 +101,8 @@ class TaskGroup {
   Result<> restore_all(std::vector<Opened>& tasks, const OffsetsToCommit& committed, std::size_t lanes,
                        std::size_t memory_bytes);
   Result<> restore(Opened& task, const OffsetsToCommit& committed, std::size_t memory_bytes);
+  static void follow_input(Member::StoreTail& tail, TopicPartition source, const Restored& restored,
+                           const TaskDatabase& database, const OffsetsToCommit& committed);
   bool stop_those(const std::function<bool(const TaskRunner&)>& which);
   void close(TaskRunner& runner);
   std::size_t memory_bytes() const { return static_cast<std::size_t>(parts_.config.integer("state.memory.bytes")); }

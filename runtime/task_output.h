@@ -15,7 +15,8 @@ class TaskOutput {
   // topic.
   virtual int topic(const std::string& topic) = 0;
   virtual int partition_count(int topic) = 0;
-  // A number for what `store`, which has no changelog, would log: it goes to the store's checkpoint and nowhere else.
+  // A number for what `store`, which has no changelog of its own, would log: it goes to the store's checkpoint and
+  // nowhere else.
   virtual int unlogged(const std::string& store) = 0;
   // A record at the end of `partition`. Views are copied before the call returns; null data() is null. Throws
   // StreamsError where the log fails.

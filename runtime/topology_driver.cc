@@ -109,7 +109,7 @@ void TopologyDriver::Content::open_task(const DriverOptions& options) {
   task = std::make_unique<Task>(TaskId{0, 0}, topology, all, settings, output, global_stores,
                                 [&](const StoreSpec& spec) -> Checkpoint* {
                                   for (std::size_t i = 0; database && i < stored.size(); ++i)
-                                    if (stored[i] == spec.name && spec.logging) return database->rows(i);
+                                    if (stored[i] == spec.name && spec.has_own_changelog()) return database->rows(i);
                                   return nullptr;
                                 });
 }

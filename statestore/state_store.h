@@ -135,9 +135,11 @@ struct StoreSpec {
   bool logging = true;
   Duration retention{0};    // window stores
   Duration window_size{0};  // window stores
-  // An input topic that serves as changelog (KTable sources under topology.optimization); empty:
+  // An input topic that serves as changelog (tables' topics under topology.optimization); empty:
   // <application.id>-<name>-changelog.
   std::string source_changelog = {};
+  // Whether its updates are written to a changelog of its own.
+  bool has_own_changelog() const { return logging && source_changelog.empty(); }
   std::vector<std::pair<std::string, std::string>> changelog_config =
       {};                  // what the user set, over the defaults of the kind
   bool is_global = false;  // belongs to a global table: one for all tasks, filled from its topic

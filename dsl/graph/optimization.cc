@@ -141,7 +141,9 @@ void RepartitionMerger::merge() {
 void optimize(Graph::Parts& graph, const TopologyConfig& config) {
   if (config.reuse_source_topics) {
     for (Node& node : graph.nodes) {
-      if (node.kind == NodeKind::table_source) node.store->source_changelog = node.topic->name;
+      if (node.kind != NodeKind::table_source) continue;
+      node.store->source_changelog = node.topic->name;
+      node.store->logging = true;  // whatever the user said: nothing is logged, and all comes back (TableSourceNode)
     }
   }
   if (config.merge_repartition_topics) RepartitionMerger(graph).merge();

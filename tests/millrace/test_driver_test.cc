@@ -151,6 +151,19 @@ TEST(TopologyTestDriver, a_global_table_is_filled_by_piping_into_its_topic) {
   EXPECT_THAT((driver.store<std::string, std::string>("all-names").all()), ElementsAre(Pair("u", "Ursula")));
 }
 
+TEST(TopologyTestDriver, a_record_of_a_global_table_that_does_not_deserialise_goes_to_the_handler) {
+  constexpr Topic<std::string, std::int64_t> ages{"ages"};
+  constexpr Topic<std::string, std::string> text{"ages"};
+  auto topology = [&](StreamsBuilder& builder) { builder.global_table(ages, {.as = "all-ages"}); };
+  TopologyTestDriver strict(topology);
+  EXPECT_THROW(strict.input(text).pipe("u", "old"), std::exception);
+  TopologyTestDriver lenient(topology, {.config = {{"deserialization.exception.handler", "continue"}}});
+  lenient.input(ages).pipe("u", 40);
+  lenient.input(text).pipe("u", "old").pipe("v", "young");
+  EXPECT_THAT((lenient.store<std::string, std::int64_t>("all-ages").all()), ElementsAre(Pair("u", 40)));
+  EXPECT_EQ(lenient.metric("dropped-records-total"), 2);
+}
+
 TEST(TopologyTestDriver, counts_the_records_that_were_dropped) {
   constexpr Topic<std::optional<std::string>, std::string> maybe{"maybe"};
   TopologyTestDriver driver([&](StreamsBuilder& builder) { builder.stream(maybe).group_by_key().count({.as = "n"}); });

@@ -82,7 +82,7 @@ TEST_F(MetricNames, the_guide_for_operators_names_only_metrics_that_exist) {
 }
 
 TEST_F(MetricNames, every_reason_of_a_restore_has_its_word) {
-  EXPECT_EQ(std::size(restore_reasons), static_cast<std::size_t>(RestoreReason::expired) + 1);
+  EXPECT_EQ(std::size(restore_reasons), static_cast<std::size_t>(RestoreReason::beyond_committed) + 1);
   EXPECT_EQ(restore_reasons[static_cast<std::size_t>(RestoreReason::topic_id)], "topic-id");
 }
 

@@ -99,11 +99,26 @@ TEST(StreamsConfig, an_application_id_is_part_of_a_topics_name) {
   EXPECT_EQ(streams_config({{"application.id", "word-count_2.b"}}).string("application.id"), "word-count_2.b");
 }
 
-// An optimisation that a restore cannot bear yet must not be taken in silence.
-TEST(StreamsConfig, an_optimisation_that_does_not_work_yet_is_refused) {
-  for (const char* rules : {"all", "reuse.ktable.source.topics", "single.store.self.join"})
-    EXPECT_THAT(refusal({{"topology.optimization", rules}}), HasSubstr("one of none, merge.repartition.topics"))
-        << rules;
+TEST(StreamsConfig, optimisations_come_one_by_one_or_all_together) {
+  const auto rules = [](const char* given) {
+    const TopologyConfig shape = topology_config(streams_config({{"topology.optimization", given}}));
+    return std::pair(shape.reuse_source_topics, shape.merge_repartition_topics);
+  };
+  EXPECT_EQ(rules("none"), std::pair(false, false));
+  EXPECT_EQ(rules("all"), std::pair(true, true));
+  EXPECT_EQ(rules("reuse.ktable.source.topics"), std::pair(true, false));
+  EXPECT_EQ(rules("merge.repartition.topics"), std::pair(false, true));
+  EXPECT_EQ(rules("merge.repartition.topics , reuse.ktable.source.topics"), std::pair(true, true));
+}
+
+TEST(StreamsConfig, an_optimisation_that_is_none_of_ours_is_refused_by_name) {
+  for (const char* rules : {"single.store.self.join", "reuse.ktable.source.topics,single.store.self.join"})
+    EXPECT_THAT(refusal({{"topology.optimization", rules}}),
+                AllOf(HasSubstr(rules), HasSubstr("single.store.self.join is not implemented")));
+  for (const char* rules : {"none,all", "all,merge.repartition.topics", ""})
+    EXPECT_THAT(refusal({{"topology.optimization", rules}}), HasSubstr("expected none, all, or a list")) << rules;
+  EXPECT_THAT(refusal({{"topology.optimization", "some"}}),
+              HasSubstr("one of none, all, reuse.ktable.source.topics, merge.repartition.topics"));
 }
 
 }  // namespace

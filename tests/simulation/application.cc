@@ -51,6 +51,7 @@ class Run {
                              config_["state.checkpoint.interval.ms"] + " ms, record cache " +
                              config_["statestore.cache.max.bytes"] + ", value cache " +
                              config_["state.value.cache.max.bytes"]);
+    if (run.seed % 3 == 0) config_["topology.optimization"] = "reuse.ktable.source.topics";
     config_["num.stream.threads"] = "3";
     config_["state.memory.bytes"] = "1073741824";  // RocksDB's cache evicts by what its ids hash to: never, here
     updates_held_back_ = config_["statestore.cache.max.bytes"] != "0";

@@ -68,6 +68,16 @@ TEST(Optimization, takes_a_tables_topic_for_its_changelog) {
   EXPECT_EQ(topics[0].type, Topology::InternalTopic::Type::source_as_changelog);
 }
 
+// As Kafka's TableSourceNode: what nobody writes cannot be switched off.
+TEST(Optimization, takes_a_tables_topic_for_its_changelog_whatever_is_said_of_logging) {
+  StreamsBuilder b;
+  b.table(rows, {.as = "mine", .logging = false});
+  Topology t = b.build({.reuse_source_topics = true});
+  ASSERT_THAT(t.internal_topics("app"), SizeIs(1));
+  EXPECT_EQ(t.internal_topics("app")[0].type, Topology::InternalTopic::Type::source_as_changelog);
+  EXPECT_FALSE(t.store("mine")->has_own_changelog());
+}
+
 TEST(Optimization, names_all_that_has_no_name_where_names_are_required) {
   StreamsBuilder b;
   b.stream(in).group_by(same).count();
