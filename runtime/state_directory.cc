@@ -2,11 +2,16 @@
 
 #include <nlohmann/json.hpp>
 
+#include "millrace/base/base64.h"
+#include "millrace/base/bytes.h"
+
 namespace millrace {
 
 namespace {
 
 constexpr int format = 1;
+constexpr const char* file_name = "/millrace-state.json";
+constexpr const char* repartition_topics = "repartition-topics";
 using Json = nlohmann::ordered_json;
 
 Json described(const std::string& application_id, const Topology& topology) {
@@ -25,6 +30,18 @@ Json described(const std::string& application_id, const Topology& topology) {
   return {{"format", format}, {"application.id", application_id}, {"stores", stores}};
 }
 
+Result<> write_description(Env& env, const std::string& file, const Json& description) {
+  return env.files().write_file_atomically(file, description.dump(1) + "\n", "state.directory.describe");
+}
+
+// As Kafka's tools print it.
+std::string text_of(const TopicId& id) {
+  Bytes bytes;
+  append_big_endian(bytes, id.high);
+  append_big_endian(bytes, id.low);
+  return to_base64_url(bytes);
+}
+
 std::string difference(const Json& was, const Json& is) {
   std::string out;
   for (const auto& [name, what] : was.items())
@@ -40,13 +57,13 @@ Result<std::unique_ptr<StateDirectory>> StateDirectory::open(Env& env, const std
                                                              const std::string& application_id,
                                                              const Topology& topology) {
   const std::string path = state_dir + "/" + application_id;
-  const std::string file = path + "/millrace-state.json";
+  const std::string file = path + file_name;
   MR_TRY(env.files().make_durable_directories(path, "state.directory.parent"));
   MR_ASSIGN(auto lock, env.files().lock(path + "/millrace.lock"));
   const Json now = described(application_id, topology);
   if (!env.files().exists(file)) {
-    MR_TRY(env.files().write_file_atomically(file, now.dump(1) + "\n", "state.directory.describe"));
-    return std::unique_ptr<StateDirectory>(new StateDirectory(path, std::move(lock)));
+    MR_TRY(write_description(env, file, now));
+    return std::unique_ptr<StateDirectory>(new StateDirectory(env, path, std::move(lock)));
   }
   MR_ASSIGN(Bytes content, env.files().read_file(file));
   const Json was = Json::parse(content, nullptr, false);
@@ -66,7 +83,26 @@ Result<std::unique_ptr<StateDirectory>> StateDirectory::open(Env& env, const std
         ErrorCode::invalid_config,
         path + " was written by another topology of this application id:" + difference(was["stores"], now["stores"]) +
             "\nUse another application id, or delete the directory (its state comes back from the changelogs)");
-  return std::unique_ptr<StateDirectory>(new StateDirectory(path, std::move(lock)));
+  return std::unique_ptr<StateDirectory>(new StateDirectory(env, path, std::move(lock)));
+}
+
+Result<> StateDirectory::check_repartition_topics(const std::map<std::string, TopicId>& topics, bool is_committed) {
+  const std::string file = path_ + file_name;
+  MR_ASSIGN(Bytes content, env_.files().read_file(file));
+  Json description = Json::parse(content);  // open() has written it, or found it good
+  Json now = Json::object();
+  for (const auto& [name, id] : topics) now[name] = text_of(id);
+  const Json was = description.value(repartition_topics, Json::object());
+  for (const auto& [name, id] : was.items())
+    if (is_committed && now.contains(name) && now[name] != id)
+      return Error(ErrorCode::invalid_config,
+                   "repartition topic " + name +
+                       " was deleted since the last start, and with it what it held and was not processed yet. Use "
+                       "another application id to start anew, or delete " +
+                       path_ + " to go on without that (its state comes back from the changelogs)");
+  if (was == now) return {};
+  description[repartition_topics] = now;
+  return write_description(env_, file, description);
 }
 
 }  // namespace millrace

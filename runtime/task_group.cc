@@ -33,8 +33,14 @@ Result<> TaskGroup::open(std::size_t lanes) {
   memory_ = make_database_memory(memory_bytes() / share_of_database_memory);
   const std::vector<TaskId> all = ids();
   settings_ = make_settings(std::max<std::size_t>(all.size(), 1));
-  MR_TRY(open_databases(all));
   MR_ASSIGN(OffsetsToCommit at, committed());
+  std::map<std::string, TopicId> repartition_topics;
+  for (const std::string& name : parts_.topics.repartition_topics) {
+    MR_ASSIGN(TopicDescription topic, parts_.log.admin().describe_topic(name));
+    repartition_topics[name] = topic.id;
+  }
+  MR_TRY(directory_->check_repartition_topics(repartition_topics, !at.empty()));
+  MR_TRY(open_databases(all));
   MR_TRY(open_all({}, at, lanes));
   for (auto& r : runners_)
     for (const auto& queue : r->task().inputs()) inputs_.insert(queue->partition());

@@ -41,7 +41,7 @@ class RecordDeserializerTest : public ::testing::Test {
     r.value = value;
     return r;
   }
-  const Bytes forty_two = Bytes(7, '\0') + "*";
+  const Bytes forty_two = Bytes(std::string(7, '\0') + "*");
   TaskCounters counters_;
   std::deque<Topology> topologies_;
   std::deque<RecordDeserializer> all_;

@@ -116,6 +116,40 @@ TEST_F(StateDirectoryTest, a_store_that_moved_to_another_sub_topology_is_another
                                      HasSubstr("+ totals: key-value store of sub-topology 1")));
 }
 
+TEST_F(StateDirectoryTest, a_repartition_topic_that_was_deleted_is_missed_where_input_is_committed) {
+  const std::map<std::string, TopicId> first{{"app-a", {1, 2}}, {"app-b", {3, 4}}};
+  std::map<std::string, TopicId> later = first;
+  later["app-b"] = {3, 5};
+  later["app-c"] = {6, 7};
+  auto directory = open();
+  ASSERT_TRUE(directory);
+  ASSERT_TRUE((*directory)->check_repartition_topics(first, true)) << "written before anybody wrote them down";
+  directory->reset();
+  directory = open();
+  ASSERT_TRUE(directory) << directory.error().text();
+  for (int start = 0; start < 2; ++start) {
+    auto checked = (*directory)->check_repartition_topics(later, true);
+    ASSERT_FALSE(checked) << "at every start";
+    EXPECT_EQ(checked.error().code(), ErrorCode::invalid_config);
+    EXPECT_THAT(checked.error().message(),
+                AllOf(HasSubstr("topic app-b was deleted"), HasSubstr("delete /state/app to go on")));
+  }
+  EXPECT_TRUE((*directory)->check_repartition_topics(later, false)) << "nothing was ever written to it";
+  EXPECT_TRUE((*directory)->check_repartition_topics(later, true)) << "this is the one now";
+}
+
+TEST_F(StateDirectoryTest, repartition_topics_come_and_go_with_the_topology) {
+  auto directory = open();
+  ASSERT_TRUE(directory);
+  const std::string before = content();
+  ASSERT_TRUE((*directory)->check_repartition_topics({}, true));
+  EXPECT_EQ(content(), before) << "nothing is written for none";
+  ASSERT_TRUE((*directory)->check_repartition_topics({{"app-a", {0, 1}}}, true));
+  EXPECT_THAT(content(), HasSubstr(R"("app-a": "AAAAAAAAAAAAAAAAAAAAAQ")"));
+  EXPECT_TRUE((*directory)->check_repartition_topics({{"app-b", {3, 4}}}, true));
+  EXPECT_TRUE((*directory)->check_repartition_topics({{"app-a", {7, 8}}}, true)) << "forgotten in between";
+}
+
 TEST_F(StateDirectoryTest, a_newer_format_is_refused_by_its_number) {
   ASSERT_TRUE(open());
   write(R"({"format": 2, "application.id": "app", "stores": {}})");

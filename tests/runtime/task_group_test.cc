@@ -57,6 +57,27 @@ TEST_F(TaskGroupTest, the_other_tasks_commit_while_the_failing_one_waits) {
   EXPECT_EQ(updates()["poison"], up_to(1));
 }
 
+TEST_F(TaskGroupTest, a_repartition_topic_that_was_deleted_is_missed_at_the_next_start) {
+  const auto run = [&]() -> Result<> {
+    auto streams = app(*log_);
+    MR_TRY(streams->start());
+    MR_TRY(streams->run_until_end_of_input());
+    return streams->close();
+  };
+  send("k", "v");
+  ASSERT_TRUE(run());
+  ASSERT_TRUE(log_->admin().delete_topic("counting-counts-by-value-repartition"));
+  send("k", "v");
+  auto refused = run();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().text(), HasSubstr("counting-counts-by-value-repartition was deleted"));
+  ASSERT_FALSE(run()) << "it is there again, but not the one that it was";
+  std::filesystem::remove_all(dir_ / "state");
+  auto ran = run();
+  ASSERT_TRUE(ran) << ran.error().text();
+  EXPECT_EQ(updates()["v"], up_to(2));
+}
+
 TEST_F(TaskGroupTest, without_a_handler_a_failing_task_stops_the_application) {
   send("k", "poison");
   failures_left = 1;
