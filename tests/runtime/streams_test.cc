@@ -536,6 +536,21 @@ TEST_F(StreamsTest, a_close_ends_the_wait_for_the_end_of_input) {
   EXPECT_TRUE(streams->close());
 }
 
+// Whoever closes in good order has nothing done twice, even at least once.
+TEST_F(StreamsTest, a_close_leaves_nothing_processed_and_not_committed) {
+  std::string line;
+  for (int i = 0; i < 100; ++i) line += "a ";
+  for (int i = 0; i < 50; ++i) say(line);
+  const ConfigValues config{{"processing.guarantee", "at_least_once"}};
+  auto streams = app(config);
+  ASSERT_TRUE(streams->start());
+  while (streams->processed() == 0) std::this_thread::yield();
+  EXPECT_TRUE(streams->close());
+  streams.reset();
+  EXPECT_TRUE(run(config));
+  EXPECT_EQ(last_counts()["a"], 50 * 100);
+}
+
 TEST_F(StreamsTest, close_returns_within_its_time_out_while_a_lambda_sleeps) {
   may_go_on = is_asleep = false;
   say("sleep");
