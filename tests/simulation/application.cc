@@ -4,6 +4,7 @@
 #include <memory>
 #include <optional>
 
+#include "millrace/base/metrics.h"
 #include "millrace/base/sim/sim_env.h"
 #include "millrace/connectors/embedded/embedded_client.h"
 #include "millrace/connectors/simulated/simulated_client.h"
@@ -11,6 +12,7 @@
 #include "millrace/runtime/streams.h"
 #include "millrace/runtime/streams_config.h"
 #include "millrace/statestore/rocksdb/task_database.h"
+#include "tests/simulation/feed.h"
 #include "tests/simulation/oracle.h"
 #include "tests/simulation/topology.h"
 
@@ -54,6 +56,14 @@ class Run {
     if (run.seed % 3 == 0) config_["topology.optimization"] = "reuse.ktable.source.topics";
     config_["num.stream.threads"] = "3";
     config_["state.memory.bytes"] = "1073741824";  // RocksDB's cache evicts by what its ids hash to: never, here
+    exactly_once_ = !draw_.chance(0.25);
+    config_["processing.guarantee"] = exactly_once_ ? "exactly_once_v2" : "at_least_once";
+    shape_.has_baskets = draw_.chance(0.5);
+    shape_.has_visits = draw_.chance(0.5);
+    if (draw_.chance(0.3)) shape_.delete_retention_ms = "7200000";  // two hours: a checkpoint lives for one of them
+    outcome_.facts.push_back(config_["processing.guarantee"] + (shape_.has_baskets ? ", baskets" : "") +
+                             (shape_.has_visits ? ", visits" : "") + ", tombstones live for " +
+                             shape_.delete_retention_ms + " ms");
     updates_held_back_ = config_["statestore.cache.max.bytes"] != "0";
     has_network_ = draw_.chance(0.4);
     is_long_ = draw_.chance(0.1);
@@ -115,10 +125,8 @@ class Run {
     auto worked = work(fate);
     if (!worked && !is_excused(fate)) problem("life " + std::to_string(outcome_.lives) + ": " + worked.error().text());
     if (!env_.is_killed() && !fate.closes) env_.kill();
-    streams_.reset();
-    feeder_.reset();
-    unacknowledged_.clear();
-    careful_feeder_.reset();
+    end_stay();
+    feed_.close();
     client_.reset();
     log_.reset();
     if (!env_.is_killed()) env_.kill();
@@ -127,17 +135,19 @@ class Run {
       ++outcome_.power_cuts;
     }
     env_.reboot();
+    // Some come back after hours, when checkpoints are too old and tombstones may go.
+    if (draw_.chance(0.2)) env_.advance(Duration(static_cast<std::int64_t>(draw_.below(3 * 3'600'000))));
   }
 
   Result<> work(const Fate& fate) {
     MR_TRY(open());
     for (int step = 0; step < fate.steps; ++step) {
-      MR_TRY(feed());
+      MR_TRY(feed_.feed());
       env_.run_for(Duration(1 + static_cast<std::int64_t>(draw_.below(150))));
       if (streams_->state() == StreamsState::error) return streams_->wait();
     }
     if (!fate.closes) return {};
-    return streams_->close();
+    return close_streams();
   }
 
   Result<> open() {
@@ -147,6 +157,8 @@ class Run {
     config.report = [](const std::string&) {};
     MR_ASSIGN(log_, open_embedded(env_, config));
     MR_TRY(make_topics());
+    MR_ASSIGN(auto problems, problems_at_start(*log_, exactly_once_));
+    for (const std::string& text : problems) problem("before life " + std::to_string(outcome_.lives) + ": " + text);
     LogClient* log = log_.get();
     if (has_network_) {
       SimulatedNetwork network;
@@ -156,20 +168,49 @@ class Run {
       client_ = std::make_unique<SimulatedClient>(env_, *log_, network);
       log = client_.get();
     }
-    MR_ASSIGN(feeder_, log_->make_producer({.linger = 0ms}));
-    MR_ASSIGN(careful_feeder_, log_->make_producer({.transactional_id = "feeder", .linger = 0ms}));
-    MR_TRY(careful_feeder_->init_transactions());
-    MR_TRY(feed_tables());
+    MR_TRY(feed_.open(*log_));
+    MR_TRY(feed_.fill_tables());
     return start(*log);
   }
   Result<> start(LogClient& log) {
     StreamsBuilder builder;
-    sales(builder);
+    sales(builder, shape_);
     streams_ = std::make_unique<Streams>("sales", builder.build(topology_config(streams_config(with_id()))),
                                          StreamsOptions{config_, "/state", "/data"}, env_, log);
     streams_->set_uncaught_exception_handler(
         [](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
-    return streams_->start();
+    stays_.emplace_back();
+    MR_ASSIGN(stays_.back().from, committed_orders(*log_));
+    auto started = streams_->start();
+    stays_.back().emptied = static_cast<int>(metric("restores-total", "no-changelog"));
+    return started;
+  }
+  std::int64_t metric(const std::string& name, const std::string& reason = {}) const {
+    double sum = 0;
+    for (const MetricValue& m : streams_->metrics())
+      if (m.name.name == name && (reason.empty() || m.name.tags.at("reason") == reason)) sum += m.value;
+    return static_cast<std::int64_t>(sum);
+  }
+  Result<> close_streams() {
+    MR_TRY(streams_->close());
+    stays_.back().ended_well = true;
+    MR_ASSIGN(stays_.back().to, committed_orders(*log_));
+    return {};
+  }
+  // Of what ran, whether it died or not.
+  void end_stay() {
+    if (!streams_) return;
+    Stay& stay = stays_.back();
+    stay.redone = static_cast<int>(metric("redo-total"));
+    stay.dropped = metric("dropped-records-total");
+    if (const auto emptied = metric("restores-total", "no-changelog"); emptied != stay.emptied)
+      problem("a redo has emptied a store without a changelog");
+    streams_.reset();
+    outcome_.facts.push_back("ran from " + std::to_string(stay.from[0]) + " and " + std::to_string(stay.from[1]) +
+                             (stay.ended_well ? " to " + std::to_string(stay.to[0]) + " and " + std::to_string(stay.to[1])
+                                              : " and died") +
+                             ", redone " + std::to_string(stay.redone) + ", emptied " + std::to_string(stay.emptied) +
+                             ", dropped " + std::to_string(stay.dropped));
   }
   ConfigValues with_id() const {
     ConfigValues values = config_;
@@ -184,65 +225,15 @@ class Run {
                                            {"copies", 2},
                                            {"totals", 2},
                                            {"windows", 2},
+                                           {"baskets", 2},
+                                           {"visits", 2},
                                            {"joined", 2},
                                            {"priced", 2}}) {
+      if (!shape_.has_baskets && name == std::string_view("baskets")) continue;
+      if (!shape_.has_visits && name == std::string_view("visits")) continue;
       auto made = log_->admin().create_topic({name, partitions, {{"segment.bytes", "4096"}, {"retention.ms", "-1"}}});
       if (!made && made.error().code() != ErrorCode::topic_already_exists) return made;
     }
-    return {};
-  }
-
-  // The same rows in every life: a table that is read again changes nothing.
-  Result<> feed_tables() {
-    MR_ASSIGN(auto producer, log_->make_producer({}));
-    auto send = [&](const char* topic, const std::string& key, const std::string& value) {
-      ProducerRecord record;
-      record.topic = topic;
-      record.key = Bytes(key);
-      record.value = Bytes(value);
-      record.timestamp = Timestamp{1'699'999'999'000};
-      return producer->send(std::move(record), {});
-    };
-    if (has_tables_) return {};
-    for (int c = 0; c < 6; ++c) MR_TRY(send("customers", "c" + std::to_string(c), "Customer " + std::to_string(c)));
-    for (int p = 0; p < 3; ++p) MR_TRY(send("prices", "p" + std::to_string(p), std::to_string(p * 7)));
-    MR_TRY(producer->flush());
-    has_tables_ = true;
-    return {};
-  }
-
-  // A few orders: each acknowledged by itself, or all in a transaction, which may be aborted.
-  Result<> feed() {
-    const std::size_t count = 1 + draw_.below(12);
-    const bool waits = draw_.chance(0.6);  // for the acknowledgement, before the application reads on
-    const bool in_transaction = draw_.chance(0.4), aborts = draw_.chance(0.3);
-    Producer& producer = in_transaction ? *careful_feeder_ : *feeder_;
-    std::vector<std::int64_t> ids;
-    if (in_transaction) MR_TRY(producer.begin_transaction());
-    for (std::size_t i = 0; i < count; ++i) {
-      const std::int64_t id = ++last_id_;
-      ids.push_back(id);
-      ProducerRecord record;
-      record.topic = "orders";
-      record.key = Bytes("c" + std::to_string(draw_.below(6)));
-      record.value =
-          Bytes(std::to_string(id) + " p" + std::to_string(draw_.below(4)) + " " + std::to_string(draw_.below(100)));
-      record.timestamp = Timestamp{1'700'000'000'000 + id * 3};
-      MR_TRY(producer.send(std::move(record), {}));
-    }
-    if (!in_transaction) {
-      unacknowledged_.insert(ids.begin(), ids.end());
-      if (!waits) return {};
-      MR_TRY(producer.flush());
-      ids.assign(unacknowledged_.begin(), unacknowledged_.end());
-      unacknowledged_.clear();
-    } else if (aborts) {
-      aborted_.insert(ids.begin(), ids.end());
-      return producer.abort_transaction();
-    } else {
-      MR_TRY(producer.commit_transaction());
-    }
-    acknowledged_.insert(ids.begin(), ids.end());
     return {};
   }
 
@@ -252,19 +243,23 @@ class Run {
     if (draw_.chance(0.2)) (void)env_.files().remove_all("/state", "test");
     auto finished = finish();
     if (!finished) return problem("last life: " + finished.error().text());
-    outcome_.orders = acknowledged_.size();
-    outcome_.problems = problems_of({*log_, updates_held_back_, acknowledged_, aborted_});
+    outcome_.orders = feed_.fed().acknowledged.size();
+    gather_rows();
+    Verdict verdict = verdict_of({*log_, shape_, exactly_once_, updates_held_back_, feed_.fed(), stays_, rows_});
+    for (const std::string& text : verdict.problems) problem(text);
+    outcome_.met = std::move(verdict.met);
     gather_facts();
   }
   Result<> finish() {
     MR_TRY(open());
-    MR_TRY(feed());
-    MR_TRY(streams_->close());
-    streams_.reset();
+    MR_TRY(feed_.feed());
+    MR_TRY(close_streams());
+    end_stay();
+    MR_TRY(feed_.feed_last(!exactly_once_));
     MR_TRY(start(*log_));
     MR_TRY(streams_->run_until_end_of_input());
-    MR_TRY(streams_->close());
-    streams_.reset();
+    MR_TRY(close_streams());
+    end_stay();
     return {};
   }
   // Of RocksDB's own files the names only: ids in them are drawn by the system.
@@ -272,8 +267,8 @@ class Run {
     auto& facts = outcome_.facts;
     facts.push_back("trace " + std::to_string(env_.trace().count()) + " " + std::to_string(env_.trace().hash()));
     facts.push_back("time " + std::to_string(env_.clock().now().ms));
-    for (const char* topic : {"orders", "copies", "totals", "windows", "joined", "priced"}) {
-      auto records = read_committed(*log_, topic, 2);
+    for (const char* topic : {"orders", "copies", "totals", "windows", "baskets", "visits", "joined", "priced"}) {
+      auto records = read_topic(*log_, topic, partition_count);
       if (!records) continue;
       for (auto& partition : *records)
         for (auto& r : partition)
@@ -285,24 +280,29 @@ class Run {
         for (auto& [partition, offset] : group.committed)
           facts.push_back("committed " + partition.text() + " " + std::to_string(offset.offset) + " " +
                           offset.metadata);
-    gather_rows();
+    for (const auto& [store, partitions] : rows_)
+      for (std::size_t p = 0; p < partitions.size(); ++p)
+        for (const auto& [key, row] : partitions[p])
+          facts.push_back("row " + store + "-" + std::to_string(p) + " " + key + "=" + row);
     gather_files();
   }
   void gather_rows() {
-    const std::vector<std::pair<std::string, std::vector<std::string>>> stores = {
-        {"0", {"customers-by-name", "orders-by-window"}}, {"2", {"totals-by-product"}}};
-    for (const auto& [task, names] : stores)
-      for (int p = 0; p < 2; ++p) {
+    std::vector<std::string> names = {"customers-by-name", "orders-by-window"};
+    if (shape_.has_baskets) names.push_back("baskets-by-customer");
+    if (shape_.has_visits) names.push_back("visits-by-customer");
+    const std::vector<std::pair<std::string, std::vector<std::string>>> stores = {{"0", names},
+                                                                                  {"2", {"totals-by-product"}}};
+    for (const auto& [task, stored] : stores)
+      for (std::size_t p = 0; p < partition_count; ++p) {
         const std::string directory = "/state/sales/" + task + "_" + std::to_string(p);
-        auto database = TaskDatabase::open(env_, directory, names, make_database_memory(256 << 20));
-        if (!database) {
-          problem("state: " + database.error().text());
-          continue;
+        auto database = TaskDatabase::open(env_, directory, stored, make_database_memory(256 << 20));
+        for (std::size_t i = 0; i < stored.size(); ++i) {
+          auto& rows = rows_[stored[i]][p];
+          if (!database) continue;
+          for (auto all = (*database)->rows(i)->scan({}, {}, true); all->next();)
+            rows[Bytes(all->key())] = Bytes(all->value());
         }
-        for (std::size_t i = 0; i < names.size(); ++i)
-          for (auto rows = (*database)->rows(i)->scan({}, {}, true); rows->next();)
-            outcome_.facts.push_back("row " + names[i] + "-" + std::to_string(p) + " " + Bytes(rows->key()) + "=" +
-                                     Bytes(rows->value()));
+        if (!database) problem("state: " + database.error().text());
       }
   }
   void gather_files() {
@@ -320,12 +320,13 @@ class Run {
   SeededRandom draw_;
   SimEnv env_;
   ConfigValues config_;
-  bool updates_held_back_ = false, has_network_ = false, is_long_ = false, has_tables_ = false;
-  std::int64_t last_id_ = 0;
-  std::set<std::int64_t> acknowledged_, unacknowledged_, aborted_;
+  Shape shape_;
+  bool exactly_once_ = true, updates_held_back_ = false, has_network_ = false, is_long_ = false;
+  std::vector<Stay> stays_;
+  std::map<std::string, StoreRows> rows_;
   std::unique_ptr<LogClient> log_;
   std::unique_ptr<SimulatedClient> client_;
-  std::unique_ptr<Producer> feeder_, careful_feeder_;
+  Feed feed_{draw_};
   std::unique_ptr<Streams> streams_;
   ApplicationOutcome outcome_;
 };

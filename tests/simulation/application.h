@@ -25,6 +25,7 @@ struct ApplicationOutcome {
   std::vector<std::string> trace;                            // every call, if it was kept
   std::set<std::string, std::less<>> sync_sites;             // that were passed
   std::map<std::string, std::uint64_t, std::less<>> passes;  // of each named place
+  std::map<std::string, std::int64_t> met;                   // how often the rare was met
   int lives = 0;
   int power_cuts = 0;
   std::size_t orders = 0;

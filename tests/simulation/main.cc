@@ -54,6 +54,7 @@ int main(int argc, char** argv) {
     return 2;
   }
   if (!std::getenv("MILLRACE_LOG")) set_log_level(LogLevel::off);  // a dying application complains at every step
+  std::map<std::string, std::int64_t> met;
   unsigned long long bad = 0, lives = 0, power_cuts = 0, orders = 0;
   for (auto seed = arguments.first; seed < arguments.first + arguments.count; ++seed) {
     const auto outcome = test::run_application({seed, arguments.lie, arguments.trace});
@@ -62,6 +63,7 @@ int main(int argc, char** argv) {
     if (arguments.facts) print(prefix.c_str(), outcome.facts);
     if (arguments.trace) print("", outcome.trace);
     if (arguments.sync_sites) print("", outcome.sync_sites);
+    for (const auto& [what, times] : outcome.met) met[what] += times;
     bad += !outcome.problems.empty();
     lives += static_cast<unsigned long long>(outcome.lives);
     power_cuts += static_cast<unsigned long long>(outcome.power_cuts);
@@ -69,5 +71,6 @@ int main(int argc, char** argv) {
   }
   std::printf("%llu seeds, %llu lives, %llu power cuts, %llu orders, %llu seeds with problems\n", arguments.count,
               lives, power_cuts, orders, bad);
+  for (const auto& [what, times] : met) std::printf("%8lld times: %s\n", static_cast<long long>(times), what.c_str());
   return bad == 0 ? 0 : 1;
 }
