@@ -82,8 +82,10 @@ Result<> Feed::feed() {
   sent_.clear();
   if (in_transaction) MR_TRY(producer.begin_transaction());
   for (std::size_t i = 0; i < count; ++i) {
-    if (draw_.chance(0.06)) MR_TRY(send_customer(producer, customer(draw_.below(customer_count)), draw_.chance(0.4), time_ms_));
-    if (draw_.chance(0.04)) MR_TRY(send_price(producer, product(draw_.below(product_count - 1)), draw_.chance(0.4), time_ms_));
+    if (draw_.chance(0.06))
+      MR_TRY(send_customer(producer, customer(draw_.below(customer_count)), draw_.chance(0.4), time_ms_));
+    if (draw_.chance(0.04))
+      MR_TRY(send_price(producer, product(draw_.below(product_count - 1)), draw_.chance(0.4), time_ms_));
     MR_TRY(
         send_order(producer, customer(draw_.below(customer_count)), product(draw_.below(product_count)), draw_time()));
   }

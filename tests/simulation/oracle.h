@@ -45,8 +45,8 @@ struct OracleInput {
 };
 
 struct Verdict {
-  std::vector<std::string> problems;           // sentences about what is wrong
-  std::map<std::string, std::int64_t> met;     // how often the rare was met
+  std::vector<std::string> problems;        // sentences about what is wrong
+  std::map<std::string, std::int64_t> met;  // how often the rare was met
 };
 Verdict verdict_of(const OracleInput& input);
 

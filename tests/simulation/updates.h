@@ -21,8 +21,8 @@ struct Step {
 using NextState = std::function<State(const State& before, const Step& step)>;
 
 struct Explanation {
-  std::set<State> ends;          // the states that the steps may have led to, given the updates; empty: they cannot be
-  std::size_t longest = 0;       // how many of the updates can be
+  std::set<State> ends;     // the states that the steps may have led to, given the updates; empty: they cannot be
+  std::size_t longest = 0;  // how many of the updates can be
 };
 
 // Every step is an update, or, with `held_back`, may be covered up by a later one; that of nothing by nothing is then
