@@ -21,7 +21,7 @@ Evidence::Evidence(const OracleInput& of) : input(of) {
   for (const Stay& stay : input.stays) {
     is_calm &= stay.ended_well && stay.redone == 0;
     redone += stay.redone;
-    if (stay.emptied) met("a store without a changelog was emptied", stay.emptied);
+    met("a checkpoint was too old for its tombstones", stay.outdated);
   }
   if (!input.exactly_once) met(is_calm ? "at least once, nothing done twice" : "at least once", 1);
   is_exact = input.exactly_once || is_calm;

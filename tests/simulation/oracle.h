@@ -28,6 +28,7 @@ struct Stay {
   bool ended_well = false;    // closed in good order
   int redone = 0;             // times that what was not committed was done again
   int emptied = 0;            // stores without a changelog, when it started
+  int outdated = 0;           // checkpoints that were older than tombstones are kept
   std::int64_t dropped = 0;   // records
 };
 

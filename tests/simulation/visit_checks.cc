@@ -29,6 +29,11 @@ class Visits {
       if (why.empty()) break;
     }
     if (!why.empty()) e_.problem(why);
+    for (const Stay& stay : e_.input.stays) {
+      e_.met("a store without a changelog was emptied", stay.emptied);
+      if (stay.from != OrderOffsets{} && stay.ended_well && stay.emptied == 0)
+        e_.met("a store without a changelog was kept", 1);
+    }
     e_.check_last("visits", "visits-by-customer", as_number, last_visits(updates));
   }
 
