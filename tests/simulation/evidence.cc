@@ -63,7 +63,7 @@ void Evidence::check_input() {
   there.clear();
   for (auto& partition : orders)
     for (auto& r : partition) there.insert(parse_order(*r.value).id);
-  for (const auto& [id, who] : input.fed.customer_of)
+  for (const auto& [id, order] : input.fed.orders)
     if (!there.contains(id)) phantoms.insert(id);
 }
 

@@ -36,8 +36,7 @@ Result<> Feed::send_order(Producer& producer, const std::string& who, const std:
   const std::int64_t id = ++last_id_;
   const std::string value = std::to_string(id) + " " + what + " " + std::to_string(draw_.below(100));
   sent_.push_back(id);
-  fed_.customer_of[id] = who;
-  fed_.value_of[id] = value;
+  fed_.orders[id] = {who, value, time_ms};
   return send(producer, "orders", who, value, time_ms);
 }
 

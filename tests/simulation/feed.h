@@ -18,8 +18,11 @@ using Versions = std::map<std::string, std::vector<std::optional<std::string>>>;
 
 // What whoever feeds knows by himself.
 struct Fed {
-  std::map<std::int64_t, std::string> customer_of;  // of every order that was sent, whatever became of it
-  std::map<std::int64_t, std::string> value_of;
+  struct Order {
+    std::string customer, value;
+    std::int64_t time_ms = 0;
+  };
+  std::map<std::int64_t, Order> orders;          // all that were sent, by id, whatever became of them
   std::set<std::int64_t> acknowledged, aborted;  // ids of orders that must be there, and that must not
   Versions customers, prices;                    // whatever became of them
   std::int64_t first_of_last = 0;                // the orders from here on came after all of the tables' updates

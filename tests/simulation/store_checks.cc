@@ -110,9 +110,10 @@ class Stores {
     for (std::int64_t id = 0; ids >> id;)
       if (!e_.phantoms.contains(id)) got.insert(id);
     // An order that was lost after it was read may have taken the basket with it.
-    for (const std::int64_t id : e_.phantoms)
-      if (e_.input.fed.customer_of.at(id) == key && parse_order(e_.input.fed.value_of.at(id)).amount < checkout_below)
-        return;
+    for (const std::int64_t id : e_.phantoms) {
+      const auto& order = e_.input.fed.orders.at(id);
+      if (order.customer == key && parse_order(order.value).amount < checkout_below) return;
+    }
     if (got != wanted)
       e_.problem("baskets: " + key + " ends at " + text_of(last) + ", which are not the " +
                  std::to_string(wanted.size()) + " orders since the last checkout");
