@@ -46,7 +46,8 @@ class Run {
         draw_(run.seed * 0x9e3779b97f4a7c15u + 1),
         env_(sim::SimOptions{.seed = run.seed, .keep_trace_text = run.keeps_trace, .untraced_content = "rocksdb."}) {
     config_["commit.interval.ms"] = std::to_string(5 + draw_.below(100));
-    config_["state.checkpoint.interval.ms"] = std::to_string(draw_.below(300));
+    // Some write none but at a close: what a start finds is old.
+    config_["state.checkpoint.interval.ms"] = std::to_string(draw_.chance(0.2) ? 3'600'000 : draw_.below(300));
     config_["statestore.cache.max.bytes"] = draw_.chance(0.5) ? "0" : "100000";
     config_["state.value.cache.max.bytes"] = draw_.chance(0.3) ? "0" : "1000000";
     outcome_.facts.push_back("commit every " + config_["commit.interval.ms"] + " ms, checkpoint every " +
@@ -173,7 +174,16 @@ class Run {
     }
     MR_TRY(feed_.open(*log_));
     MR_TRY(feed_.fill_tables());
+    if (draw_.chance(0.1)) MR_TRY(run_log_alone());
     return start(*log);
+  }
+  // The application is away, the log is not: it compacts.
+  Result<> run_log_alone() {
+    MR_TRY(feed_.feed());
+    env_.run_for(300ms);
+    env_.advance(Duration(static_cast<std::int64_t>(draw_.below(3 * 3'600'000))));
+    env_.run_for(300ms);
+    return feed_.feed();
   }
   Result<> start(LogClient& log) {
     StreamsBuilder builder;

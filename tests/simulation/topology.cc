@@ -50,7 +50,7 @@ void fail_at_update(int n, int times) {
 
 void sales(StreamsBuilder& builder, const Shape& shape) {
   auto all = builder.stream(orders);
-  auto table = builder.table(customers, {.as = "customers-by-name", .changelog = small_changelog(shape, "2048")});
+  auto table = builder.table(customers, {.as = "customers-by-name", .changelog = small_changelog(shape, "1024")});
   auto rates = builder.global_table(prices);
 
   all.map_values([](const std::string& value) { return value; }).to(copies);
