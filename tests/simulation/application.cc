@@ -54,7 +54,8 @@ class Run {
                              config_["state.checkpoint.interval.ms"] + " ms, record cache " +
                              config_["statestore.cache.max.bytes"] + ", value cache " +
                              config_["state.value.cache.max.bytes"]);
-    if (run.seed % 3 == 0) config_["topology.optimization"] = "reuse.ktable.source.topics";
+    shape_.reuses_source = run.seed % 3 == 0;
+    if (shape_.reuses_source) config_["topology.optimization"] = "reuse.ktable.source.topics";
     config_["num.stream.threads"] = "3";
     config_["state.memory.bytes"] = "1073741824";  // RocksDB's cache evicts by what its ids hash to: never, here
     exactly_once_ = !draw_.chance(0.25);
@@ -63,8 +64,9 @@ class Run {
     shape_.has_visits = draw_.chance(0.4);
     if (draw_.chance(0.3)) shape_.delete_retention_ms = "7200000";  // two hours: a checkpoint lives for one of them
     outcome_.facts.push_back(config_["processing.guarantee"] + (shape_.has_baskets ? ", baskets" : "") +
-                             (shape_.has_visits ? ", visits" : "") + ", tombstones live for " +
-                             shape_.delete_retention_ms + " ms");
+                             (shape_.has_visits ? ", visits" : "") +
+                             (shape_.reuses_source ? ", the table reads its own topic" : "") +
+                             ", tombstones live for " + shape_.delete_retention_ms + " ms");
     updates_held_back_ = config_["statestore.cache.max.bytes"] != "0";
     is_calm_ = draw_.chance(0.05);
     has_network_ = !is_calm_ && draw_.chance(0.4);

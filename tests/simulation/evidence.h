@@ -41,6 +41,7 @@ class Evidence {
   Updates updates_of(const char* topic);
   std::map<std::string, std::string> rows_of(const char* store, const Decode& decode) const;
 
+  std::string changelog_of(const std::string& store) const;
   // A store's rows are those of its changelog, timestamps included. `row_key`: from a partition's changelog key; empty
   // if the row has expired.
   void check_changelog(const std::string& store,

@@ -20,7 +20,7 @@ class Stores {
   void check_customers() {
     const auto rows = e_.rows_of("customers-by-name", as_is);
     std::set<std::string> logged;
-    for (auto& partition : e_.read("sales-customers-by-name-changelog"))
+    for (auto& partition : e_.read(e_.changelog_of("customers-by-name")))
       for (auto& r : partition) logged.insert(*r.key);
     for (const auto& [key, last] : e_.last_customers) {
       auto row = rows.find(key);

@@ -34,7 +34,8 @@ Order parse_order(const std::string& value);
 // Parts that not every seed has: each costs a column family and a topic.
 struct Shape {
   bool has_baskets = true;
-  bool has_visits = true;  // the store without a changelog
+  bool has_visits = true;      // the store without a changelog
+  bool reuses_source = false;  // the table's source topic is its changelog
   std::string delete_retention_ms = "86400000";
 };
 
