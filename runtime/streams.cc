@@ -289,7 +289,7 @@ Result<> Streams::close(Duration timeout) {
     c.state = StreamsState::pending_shutdown;
   }
   if (auto quiet = c.tasks->ignore_inputs(); !quiet && !problem) problem = quiet.error();
-  c.tasks->suspend();  // what they process after their cut would be done again by the next start
+  c.environment.is_closing.store(true);
   if (!problem) {
     auto committed = c.committer->commit_and_wait(timeout);
     if (!committed && committed.error().code() == ErrorCode::request_timed_out) return std::move(committed).error();

@@ -409,11 +409,6 @@ bool TaskGroup::reads_repartition_topics(TaskId id) const {
   return false;
 }
 
-void TaskGroup::suspend() {
-  std::shared_lock lock(mutex_);
-  for (auto& r : runners_) r->suspend();
-}
-
 void TaskGroup::close() {
   for (auto& r : runners_) r->task().close();
   parts_.metrics.tasks_closed(static_cast<std::int64_t>(runners_.size()));

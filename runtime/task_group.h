@@ -64,8 +64,6 @@ class TaskGroup {
   Result<OffsetsToCommit> committed() const;
   void resume(TaskId id);
   bool reads_repartition_topics(TaskId id) const;
-  // From now on all tasks take part in commits and answer queries but process nothing. Before close().
-  void suspend();
   // Calls of the log that input has arrived.
   Result<> watch_inputs();
   Result<> ignore_inputs();

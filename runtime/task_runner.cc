@@ -293,7 +293,8 @@ bool TaskRunner::slice() {
     if (output_->is_holding()) return false;  // the last transaction is not decided yet: release() wakes us
     make_cut();
   }
-  if (suspended_.load() || output_->held_bytes() > held_bytes_max) return false;
+  const bool may_process = !suspended_.load() && (is_trying_ || !environment_.is_closing.load());
+  if (!may_process || output_->held_bytes() > held_bytes_max) return false;
   const std::int64_t started_ns = environment_.clock->monotonic_ns(), until = started_ns + slice_ns;
   if (is_stuck_ && mind_memory(started_ns)) {  // note_checkpoint() wakes us
     if (is_trying_) make_cut();

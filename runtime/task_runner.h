@@ -57,6 +57,9 @@ struct RunnerEnvironment {
   // Asks for a checkpoint, after an early commit if this task has nothing committed for one: its stores take more than
   // they may, and hold nothing that could go.
   std::function<void(TaskRunner&)> on_full_memory;
+  // The application is about to make its last commit: tasks take part in commits and answer queries but process nothing
+  // more, which the next start would do again.
+  std::atomic<bool> is_closing{false};
 };
 
 class TaskRunner final : public Runnable {
