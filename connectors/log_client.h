@@ -6,6 +6,7 @@
 // the runtime reads and writes whole ones; send() and poll() are the record-level interface that programs and tools
 // use.
 #pragma once
+#include <algorithm>
 #include <functional>
 #include <future>
 #include <map>
@@ -178,10 +179,13 @@ struct TopicDescription {
   int partitions = 0;
   bool internal = false;                       // __consumer_offsets, __transaction_state
   std::map<std::string, std::string> configs;  // those that were set
-  // What the log takes as one batch: max.message.bytes.
+  // What the log takes as one batch: max.message.bytes, or segment.bytes where that is less.
   std::size_t message_bytes_max() const {
-    auto set = configs.find("max.message.bytes");
-    return set == configs.end() ? 1048588 : static_cast<std::size_t>(std::stoull(set->second));
+    const auto bytes = [&](const char* key, std::size_t by_default) {
+      auto set = configs.find(key);
+      return set == configs.end() ? by_default : static_cast<std::size_t>(std::stoull(set->second));
+    };
+    return std::min(bytes("max.message.bytes", 1048588), bytes("segment.bytes", 1 << 30));
   }
 };
 struct PartitionOffsets {

@@ -79,8 +79,9 @@ void RecordCollector::send(int topic, PartitionId partition, Timestamp timestamp
     batch.clear();
     throw StreamsError("a record for " + t.partitions[static_cast<std::size_t>(partition)].text() + " has " +
                        std::to_string(size) +
-                       " bytes in its batch, over max.message.bytes = " + std::to_string(t.message_bytes_max) +
-                       " of that topic. Store the data elsewhere and send a reference, or raise max.message.bytes");
+                       " bytes in its batch, over max.message.bytes (or segment.bytes, if less) = " +
+                       std::to_string(t.message_bytes_max) +
+                       " of that topic. Store the data elsewhere and send a reference, or raise it");
   }
   close_batch(topic, partition);
 }

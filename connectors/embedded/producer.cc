@@ -118,12 +118,14 @@ Result<> EmbeddedProducer::send(ProducerRecord record, DeliveryCallback callback
     std::size_t size = (record.key ? record.key->size() : 0) + (record.value ? record.value->size() : 0) + 21;
     for (const auto& header : record.headers)
       size += header.name.size() + (header.value ? header.value->size() : 0) + 10;
-    std::size_t batch_max = static_cast<std::size_t>(log->config().max_message_bytes);
+    const auto& topic = log->config();
+    const auto batch_max = static_cast<std::size_t>(std::min(topic.max_message_bytes, topic.segment_bytes));
+    const char* limit = topic.max_message_bytes <= topic.segment_bytes ? "max.message.bytes" : "segment.bytes";
     if (size + batch_header_size > batch_max || size > config_.buffer_memory) {
       return Error(
           ErrorCode::message_too_large,
           partition.text() + ": a record of " + std::to_string(size) + " bytes; " +
-              (size + batch_header_size > batch_max ? "max.message.bytes is " + std::to_string(batch_max)
+              (size + batch_header_size > batch_max ? limit + (" is " + std::to_string(batch_max))
                                                     : "buffer.memory is " + std::to_string(config_.buffer_memory)) +
               ". Store the data elsewhere and send a reference, or raise it");
     }

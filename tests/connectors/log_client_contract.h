@@ -80,6 +80,31 @@ TYPED_TEST_P(LogClientContract, what_is_appended_is_read_back_in_order) {
   EXPECT_EQ(this->values({"t", 0}), (std::vector<std::string>{"a", "b", "c"}));
 }
 
+TYPED_TEST_P(LogClientContract, batches_are_no_larger_than_a_segment) {
+  this->make_topic("t", 1, {{"segment.bytes", "2048"}});
+  auto described = this->client().admin().describe_topic("t");
+  ASSERT_TRUE(described);
+  EXPECT_EQ(described->message_bytes_max(), 2048u);
+  auto producer = this->producer();
+  std::vector<std::string> sent;
+  for (int i = 0; i < 100; ++i) {
+    sent.push_back(std::string(90, 'x') + std::to_string(i));
+    ProducerRecord record;
+    record.topic = "t";
+    record.value = Bytes(sent.back());
+    MR_EXPECT_OK(producer->send(std::move(record), {}));
+  }
+  MR_EXPECT_OK(producer->flush());
+  EXPECT_EQ(this->values({"t", 0}), sent);
+  ProducerRecord large;
+  large.topic = "t";
+  large.value = Bytes(std::string(3000, 'x'));
+  auto refused = producer->send(std::move(large)).get();
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code(), ErrorCode::message_too_large);
+  EXPECT_NE(refused.error().message().find("segment.bytes is 2048"), std::string::npos) << refused.error().message();
+}
+
 TYPED_TEST_P(LogClientContract, send_acknowledges_every_record_with_its_offset) {
   this->make_topic("t", 3);
   auto producer = this->producer();
@@ -377,8 +402,9 @@ TYPED_TEST_P(LogClientContract, transactions_out_of_turn_are_refused) {
 }
 
 REGISTER_TYPED_TEST_SUITE_P(
-    LogClientContract, what_is_appended_is_read_back_in_order, send_acknowledges_every_record_with_its_offset,
-    records_keep_key_value_headers_and_timestamp, an_undecided_transaction_is_seen_only_by_read_uncommitted,
+    LogClientContract, what_is_appended_is_read_back_in_order, batches_are_no_larger_than_a_segment,
+    send_acknowledges_every_record_with_its_offset, records_keep_key_value_headers_and_timestamp,
+    an_undecided_transaction_is_seen_only_by_read_uncommitted,
     an_aborted_transaction_is_never_delivered_to_read_committed, a_member_of_the_group_reads_its_own_undecided_records,
     a_second_producer_of_the_same_name_fences_the_first, offsets_in_a_transaction_appear_with_its_commit,
     everything_is_there_after_a_restart, offsets_out_of_range_are_named, delete_records_moves_the_start,

