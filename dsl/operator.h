@@ -4,6 +4,7 @@
 // A record goes down the graph depth-first, one virtual call a hop; nothing is allocated on the way. Keys and values
 // are pointers to objects whose type the node's neighbours know; null is a null pointer.
 #pragma once
+#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -37,6 +38,8 @@ class OperatorContext {
   // Counts dropped-records-total and logs a warning with the record's topic, partition and offset, at most now and
   // then.
   virtual void record_dropped(const RecordRef& record, std::string_view why) = 0;
+  // A node threw `what` over `record`. Returns if the record is to be skipped there, which it counts; else throws it.
+  virtual void processing_failed(const RecordRef& record, std::exception_ptr what);
 };
 
 class Operator {
@@ -48,23 +51,31 @@ class Operator {
   // Called once before the first record, parents before children. After a restart or an abort the operator is made
   // anew.
   virtual void init(OperatorContext&) {}
-  // May throw what a user's lambda throws; the task knows the node by where it was. Anything else an operator meets
-  // goes to record_dropped or is an MR_ASSERT.
+  // May throw what a user's lambda throws. Anything else an operator meets goes to record_dropped or is an MR_ASSERT.
   virtual void process(const RecordRef& record) = 0;
   virtual void close() {}
 
   void add_child(Operator* child) { children_.push_back(child); }
+  // What a child throws goes to `handler`, as Kafka's ProcessorNode asks its processing exception handler: if that
+  // skips the record, it is lost to this child alone, and what else the parent forwards, or a cache flushes, goes on.
+  // Without one it is thrown to the parent.
+  void handle_failures(OperatorContext* handler) { handler_ = handler; }
   const std::vector<Operator*>& children() const { return children_; }
 
  protected:
   // To all children, in the order in which they were added, each to its end before the next.
   void forward(const RecordRef& record) {
-    for (Operator* child : children_) child->process(record);
+    for (Operator* child : children_) pass(*child, record);
   }
-  void forward_to(std::size_t child, const RecordRef& record) { children_[child]->process(record); }
+  void forward_to(std::size_t child, const RecordRef& record) { pass(*children_[child], record); }
 
  private:
+  void pass(Operator& child, const RecordRef& record) {
+    handler_ ? pass_handled(child, record) : child.process(record);
+  }
+  void pass_handled(Operator& child, const RecordRef& record);
   std::vector<Operator*> children_;
+  OperatorContext* handler_ = nullptr;
 };
 
 // Where a thunk puts its results.

@@ -65,9 +65,21 @@ void Committer::begin() {
 void Committer::try_alone(TaskId id) {
   {
     MonitorLock lock(monitor_);
+    if (has_ended_trials_) return;
     if (std::find(trials_.begin(), trials_.end(), id) == trials_.end()) trials_.push_back(id);
   }
   commit_soon();
+}
+
+void Committer::forget_trials() {
+  MonitorLock lock(monitor_);
+  trials_.clear();
+}
+
+void Committer::end_trials() {
+  MonitorLock lock(monitor_);
+  has_ended_trials_ = true;
+  trials_.clear();
 }
 
 TaskRunner* Committer::next_trial() {
@@ -89,7 +101,7 @@ bool Committer::begin_trial(bool committed) {
     MonitorLock lock(monitor_);
     succeeded_ = begun_;
     last_committed_ = committed;
-    if (stopped_ || paused_) return false;  // who pauses will ask again
+    if (stopped_ || paused_ || has_ended_trials_) return false;  // who pauses will ask again
     tried_ = runner->task().id();
     waiting_for_ = 1;
   }
@@ -202,13 +214,13 @@ void Committer::finish(const Result<bool>& result) {
   committed_at_ns_.store(now);
   commits_ += *result;
   if (*result && settings_.metrics) settings_.metrics->committed(now - begun_ns_.load());
+  checkpoint_if_due();
   if (begin_trial(*result)) return;
   if (settings_.on_tried)
     for (Member& m : members_)
       if (takes_part(m) && (tried_ || m.runner->cut().passed))
         settings_.on_tried(m.runner->task().id(), m.runner->cut().passed);
   for (Member& m : members_) m.runner->release();
-  checkpoint_if_due();
   bool again = false;
   {
     MonitorLock lock(monitor_);
@@ -313,8 +325,12 @@ void Committer::fail(const Error& error) {
 }
 
 void Committer::stop() {
+  {
+    MonitorLock lock(monitor_);
+    stopped_ = true;
+  }
+  monitor_.notify_all();
   MonitorLock lock(monitor_);
-  stopped_ = true;
   env_.wait(lock, [&] { return !running_; });
 }
 

@@ -60,7 +60,8 @@ struct Member {
   };
   std::vector<StoreTail> tails;
   bool has_unlogged() const {
-    return std::any_of(tails.begin(), tails.end(), [](const StoreTail& tail) { return !tail.has_changelog(); });
+    return std::any_of(tails.begin(), tails.end(),
+                       [](const StoreTail& tail) { return !tail.has_changelog() || tail.source; });
   }
   std::map<TopicPartition, Offset> inputs, inputs_written;  // committed; and those in the checkpoint
 };
@@ -100,6 +101,10 @@ class Committer {
   // Asks for a trial of this task after a commit of all, which is asked for, too; of those that are suspended then. One
   // after the other. Exactly once only. Threads: any.
   void try_alone(TaskId id);
+  // Forgets what try_alone() has asked for.
+  void forget_trials();
+  // No trial begins any more; one under way goes on to its end. Before the last commit.
+  void end_trials();
   // While paused: whose trial was under way and has failed; the others hold back what they write until resume().
   std::optional<TaskId> tried();
   // Writes checkpoints of all that is committed, and waits. After the last commit.
@@ -166,6 +171,7 @@ class Committer {
   std::optional<Error> failure_;
   bool last_committed_ = false;
   std::deque<TaskId> trials_;  // asked for
+  bool has_ended_trials_ = false;
   std::atomic<std::int64_t> commits_{0}, committed_at_ns_;
   // Of the one who commits; of others while it is paused. Whose trial follows the commit under way; whose it is.
   TaskRunner* next_ = nullptr;

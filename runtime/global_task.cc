@@ -100,6 +100,7 @@ Result<> GlobalTask::follow() {
       scheduler_.wake(*this);
     }));
   }
+  if (!inputs_.empty()) scheduler_.wake(*this);  // for what has arrived since the load
   return {};
 }
 

@@ -70,10 +70,6 @@ void Redo::on_task_failure(const TaskRunner& runner, const TaskFailure& failure)
   const TaskId id = runner.task().id();
   if (has_ended()) return;
   if (!has_patience_with(id, failure)) return parts_.fail(failure.error);
-  {
-    MonitorLock lock(monitor_);
-    failed_tasks_.insert(id);
-  }
   log_warn("a task failed and is replaced", {{"why", failure.error.text()}});
   redo_later();
 }
@@ -118,7 +114,9 @@ bool Redo::has_patience_with(TaskId id, const TaskFailure& failure) {
     p.failures = 0;
   }
   ++p.failures;
-  return now - p.since_ns <= timeout_ns() && timeout_ns() > 0;
+  const bool has_patience = now - p.since_ns <= timeout_ns() && timeout_ns() > 0;
+  if (has_patience) failed_tasks_.insert(id);  // before anybody can find that its last trial was a success
+  return has_patience;
 }
 
 void Redo::redo_later() {
@@ -176,10 +174,17 @@ bool Redo::run_once() {
   for (const auto& [id, to_pass] : suspended)
     if (!alone || alone->contains(id))
       // What it reads may have been in the transaction that was aborted: then the others must do it again first.
-      try_later(id, !alone && parts_.tasks.reads_repartition_topics(id) ? redone : Duration{0});
+      try_later(id, !alone && parts_.environment.exactly_once && parts_.tasks.reads_repartition_topics(id)
+                        ? redone
+                        : Duration{0});
+  parts_.metrics.redone();
+  {
+    // Who has failed meanwhile is replaced before the others go on: so they still have nothing to lose.
+    MonitorLock lock(monitor_);
+    if (alone && asked_) return true;
+  }
   if (!alone) parts_.tasks.wake_all();
   parts_.committer.resume();
-  parts_.metrics.redone();
   return false;
 }
 
@@ -210,6 +215,7 @@ Result<> Redo::start_over(const OnProbation& on_probation) {
   MR_ASSIGN(OffsetsToCommit committed, parts_.tasks.committed());
   MR_TRY(parts_.committer.settle(committed));
   MR_TRY(parts_.tasks.reopen(on_probation, committed));
+  parts_.committer.forget_trials();  // each is asked for again in its time
   if (parts_.environment.exactly_once) MR_TRY(parts_.producer.begin_transaction());
   return parts_.tasks.watch_inputs();
 }
@@ -234,6 +240,8 @@ void Redo::on_tried(TaskId id, bool passed) {
       probation_.erase(id);
       return;
     }
+    if (auto found = probation_.find(id); found != probation_.end())
+      found->second.failures = 1;  // it only has more to do
   }
   try_later(id, Duration{0});
 }

@@ -73,7 +73,9 @@ Result<Offset> Restorer::start_of(const TopicDescription& topic, const Reading& 
     trusted_ms = std::stoll(set->second);
   // KIP-320: the same offsets may have been written twice, by leaders that knew nothing of each other.
   MR_ASSIGN(auto epoch_end, admin_.end_of_leader_epoch(r.changelog, position->leader_epoch));
-  const bool has_epoch = epoch_end && *epoch_end >= position->next_offset;
+  // At the log's start nothing is left that could contradict it.
+  const bool has_epoch =
+      (epoch_end && *epoch_end >= position->next_offset) || position->next_offset == log.log_start_offset;
   const std::int64_t age_ms = env_.clock().now().ms - position->written.ms;
   if (position->topic != topic.id) {
     from_start(RestoreReason::topic_id, "the changelog is another topic of the same name");
@@ -86,7 +88,8 @@ Result<Offset> Restorer::start_of(const TopicDescription& topic, const Reading& 
                "the position is of a leader epoch that the changelog does not have, or that ended before it");
   } else if (r.source && position->next_offset > r.end) {
     from_start(RestoreReason::beyond_committed, "the position is beyond the committed input");
-  } else if (age_ms > trusted_ms - hour_ms && (!r.source || is_compacted(topic))) {
+  } else if (age_ms > trusted_ms - hour_ms && position->next_offset < log.high_watermark &&
+             (!r.source || is_compacted(topic))) {
     from_start(RestoreReason::expired, "the position is older than delete.retention.ms: tombstones may be gone");
   } else {
     r.result.reason = RestoreReason::checkpoint;
@@ -211,7 +214,8 @@ Result<Restored> Restorer::vouch_for(Task& task, const Task::Store& store, TaskD
     if (auto found = committed.find(queue->partition()); found != committed.end())
       inputs[queue->partition()] = found->second.offset;
   const auto position = database->position(row_index);
-  if (position ? position->inputs == inputs : inputs.empty()) {
+  const bool is_of_inputs = position && position->topic == TopicId{};  // not of a changelog that it once had
+  if (position ? is_of_inputs && position->inputs == inputs : inputs.empty()) {
     result.reason = position ? RestoreReason::checkpoint : RestoreReason::fresh;
     return result;
   }
@@ -240,8 +244,7 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
                                                        task.settings().on_deserialization_error);
   }
   MR_ASSIGN(reading.passed, start_of(topic, reading));
-  if (reading.source && result.reason != RestoreReason::checkpoint && reading.passed > 0 &&
-      reading.passed < reading.end)
+  if (reading.source && result.reason != RestoreReason::checkpoint && reading.passed > 0 && reading.end > 0)
     log_warn("a table comes back from a topic whose beginning is gone: rows that were not updated since are missing",
              {{"topic", changelog.text()}, {"log_start", reading.passed}});
   MR_TRY(read(reading));

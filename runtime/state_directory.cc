@@ -78,10 +78,10 @@ Result<std::unique_ptr<StateDirectory>> StateDirectory::open(Env& env, const std
   if (was["application.id"] != application_id)
     return Error(ErrorCode::invalid_config,
                  path + " belongs to application " + was["application.id"].dump() + ", not " + application_id);
-  if (was["stores"] != now["stores"])
+  if (const std::string changes = difference(was["stores"], now["stores"]); !changes.empty())
     return Error(
         ErrorCode::invalid_config,
-        path + " was written by another topology of this application id:" + difference(was["stores"], now["stores"]) +
+        path + " was written by another topology of this application id:" + changes +
             "\nUse another application id, or delete the directory (its state comes back from the changelogs)");
   return std::unique_ptr<StateDirectory>(new StateDirectory(env, path, std::move(lock)));
 }

@@ -78,7 +78,7 @@ Result<> StoreQueries::ask_task(TaskId id, const std::function<void(Task&)>& loo
     return Duration(std::max<std::int64_t>(until_ns - env_.clock().monotonic_ns(), 0) / 1'000'000);
   };
   bool posted = tasks_.post(id, job);
-  while (!posted && left() > Duration{0}) {
+  while (!posted && !tasks_.is_closed() && left() > Duration{0}) {
     MonitorLock lock(answer->monitor);
     env_.wait(lock, [] { return false; }, std::min(left(), while_reopened));
     posted = tasks_.post(id, job);

@@ -256,7 +256,8 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
       MR_TRY(c.tasks->find_ends(ends, true));
     }
     MR_ASSIGN(bool committed, c.committer->commit_and_wait());
-    if (c.redo->times() != redone_before) continue;  // it was not of what was processed
+    // It was not of what was processed; or a task failed in its part of it, and its part is still to come.
+    if (c.redo->times() != redone_before || !c.tasks->has_processed_to(ends)) continue;
     ++commits;
     MR_TRY(c.tasks->find_ends(ends, true));
     // If there was nothing to commit, it flushed nothing.
@@ -290,13 +291,17 @@ Result<> Streams::close(Duration timeout) {
   }
   if (auto quiet = c.tasks->ignore_inputs(); !quiet && !problem) problem = quiet.error();
   c.environment.is_closing.store(true);
+  c.committer->end_trials();
+  const std::int64_t redone_before = c.redo->times();
   if (!problem) {
     auto committed = c.committer->commit_and_wait(timeout);
     if (!committed && committed.error().code() == ErrorCode::request_timed_out) return std::move(committed).error();
     if (!committed) problem = committed.error();
   }
   c.committer->stop();
-  c.redo->end();  // what is not committed now is done again at the next start
+  c.redo->end();
+  if (c.redo->times() != redone_before)
+    log_warn("the last commit was taken back: the next start does again what was not committed", {});
   {
     MonitorLock lock(c.monitor);
     if (c.failure && !problem) problem = c.failure;

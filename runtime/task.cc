@@ -121,6 +121,8 @@ void Task::add_operators(const std::vector<int>& nodes) {
     const TopologyNode& node = topology_.nodes[static_cast<std::size_t>(i)];
     if (node.kind != TopologyNode::Kind::source) continue;
     for (const std::string& topic : node.topics) {
+      auto known = settings_.partitions.find(topic_name(node, topic));
+      if (known != settings_.partitions.end() && id_.partition >= known->second) continue;
       inputs_.push_back(std::make_unique<RecordQueue>(node, topic_name(node, topic), id_.partition,
                                                       settings_.on_deserialization_error, counters_));
       source_of_[inputs_.back().get()] = by_node[i];
@@ -128,7 +130,10 @@ void Task::add_operators(const std::vector<int>& nodes) {
     }
   }
   if (inputs_.size() == 1) only_source_ = source_of_.begin()->second;
-  for (auto& o : operators_) o->init(*this);
+  for (auto& o : operators_) {
+    if (settings_.on_processing_error == OnError::skip) o->handle_failures(this);
+    o->init(*this);
+  }
 }
 
 RecordQueue* Task::input(std::string_view topic) {
@@ -164,16 +169,26 @@ bool Task::process_one() {
     // Of the disk or a serde: no handler may skip it, the store would be wrong in silence.
     throw failed(e.what());
   } catch (const std::exception& e) {
-    if (settings_.on_processing_error == OnError::fail)
-      throw failed(std::string("a processor failed: ") + e.what() +
-                   ". Set processing.exception.handler to continue, to skip and count such records");
-    ++counters_.dropped;
-    log_warn("a processor failed; the record is skipped",
-             {{"task", id_.text()}, {"where", where(context)}, {"why", e.what()}});
+    throw failed(std::string("a processor failed: ") + e.what() +
+                 ". Set processing.exception.handler to continue, to skip and count such records");
   }
   ++counters_.processed;
   group_.taken(queue);
   return true;
+}
+
+void Task::processing_failed(const RecordRef& record, std::exception_ptr what) {
+  try {
+    std::rethrow_exception(what);
+  } catch (const StreamsError&) {
+    throw;
+  } catch (const StoreError&) {
+    throw;  // of the disk or a serde: no handler may skip it, the store would be wrong in silence
+  } catch (const std::exception& e) {
+    ++counters_.dropped;
+    log_warn("a processor failed; the record is skipped",
+             {{"task", id_.text()}, {"where", where(*record.context)}, {"why", e.what()}});
+  }
 }
 
 void Task::note_lateness(Duration lateness) {

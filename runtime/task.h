@@ -26,6 +26,7 @@ struct TaskSettings {
   OnError on_processing_error = OnError::fail;
   std::size_t cache_max_bytes = 10 << 20;                // this task's share of statestore.cache.max.bytes
   std::map<std::string, std::size_t> message_bytes_max;  // by changelog topic, where it is known
+  std::map<std::string, int> partitions;                 // of input topics: a task reads those that have its own
   Clock* store_clock = nullptr;                          // times some calls of stores, for metrics; null: none
 };
 
@@ -96,6 +97,7 @@ class Task final : private OperatorContext {
   KeyValueStore* key_value_store(std::string_view name) override;
   WindowStore* window_store(std::string_view name) override;
   void record_dropped(const RecordRef& record, std::string_view why) override;
+  void processing_failed(const RecordRef& record, std::exception_ptr what) override;
   void add_store(const StoreSpec& spec, Checkpoint* checkpoint);
   void note_lateness(Duration lateness);
   void add_operators(const std::vector<int>& nodes);

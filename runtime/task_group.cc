@@ -61,6 +61,7 @@ TaskSettings TaskGroup::make_settings(std::size_t tasks) {
   const std::size_t taken = memory_bytes() / share_of_database_memory + settings.cache_max_bytes;
   settings.cache_max_bytes /= tasks;
   settings.message_bytes_max = parts_.topics.message_bytes_max;
+  settings.partitions = parts_.topics.partitions;
   const std::int64_t value_cache = parts_.config.integer("state.value.cache.max.bytes");
   parts_.environment.value_cache_bytes = (value_cache >= 0 ? static_cast<std::size_t>(value_cache)
                                                            : (memory_bytes() > taken ? memory_bytes() - taken : 0)) /
@@ -369,6 +370,7 @@ Result<> TaskGroup::replace(const std::set<TaskId>& ids, const OnProbation& on_p
   std::vector<TaskId> replaced;
   for (auto& r : runners_)
     if (ids.contains(r->task().id())) {
+      r->answer_jobs();
       close(*r);
       replaced.push_back(r->task().id());
     }
@@ -410,7 +412,14 @@ bool TaskGroup::reads_repartition_topics(TaskId id) const {
 }
 
 void TaskGroup::close() {
-  for (auto& r : runners_) r->task().close();
+  {
+    std::unique_lock lock(mutex_);
+    is_closed_ = true;
+  }
+  for (auto& r : runners_) {
+    r->answer_jobs();
+    r->task().close();
+  }
   parts_.metrics.tasks_closed(static_cast<std::int64_t>(runners_.size()));
 }
 
@@ -455,8 +464,14 @@ std::vector<TaskId> TaskGroup::holders(std::string_view store, BytesView key) co
   return holders;
 }
 
+bool TaskGroup::is_closed() const {
+  std::shared_lock lock(mutex_);
+  return is_closed_;
+}
+
 bool TaskGroup::post(TaskId id, const std::function<void(Task&)>& job) const {
   std::shared_lock lock(mutex_);
+  if (is_closed_) return false;
   for (auto& r : runners_) {
     if (r->task().id() != id) continue;
     r->post([runner = r.get(), job] { job(runner->task()); });

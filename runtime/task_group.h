@@ -85,8 +85,9 @@ class TaskGroup {
   // The tasks that have the store, first that to which Kafka's default partitioner gives `key`; empty: there is no such
   // store.
   std::vector<TaskId> holders(std::string_view store, BytesView key) const;
-  // Runs `job` in the task, between two records. False: the tasks are being opened anew.
+  // Runs `job` in the task, between two records. False: the tasks are being opened anew, or closed.
   bool post(TaskId id, const std::function<void(Task&)>& job) const;
+  bool is_closed() const;
 
  private:
   struct Opened {
@@ -124,7 +125,8 @@ class TaskGroup {
   std::set<TopicPartition> inputs_;  // of all tasks
   mutable std::shared_mutex mutex_;  // guards which runners there are
   std::vector<std::unique_ptr<TaskRunner>> runners_;
-  bool is_open_ = false;  // they are there
+  bool is_closed_ = false;  // for good
+  bool is_open_ = false;    // they are there
   std::mutex members_mutex_;
   std::vector<Member> members_;
   std::int64_t processed_before_ = 0;  // by runners that are gone

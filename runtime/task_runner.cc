@@ -71,7 +71,7 @@ void TaskRunner::run_jobs() {
 }
 
 bool TaskRunner::has_processed_to(std::size_t index, Offset end) {
-  if (stopped_.load()) return false;
+  if (stopped_.load() || failed_.load()) return false;
   if (fetched_to_[index].load() < end) {
     arrived_[index].store(true);
     wake();

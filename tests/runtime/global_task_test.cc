@@ -145,6 +145,8 @@ TEST_F(GlobalTaskTest, follows_its_topic_from_where_the_load_ended) {
   put("b", 2);
   EXPECT_EQ(workers_.run_all(), 0) << "it does not follow yet";
   ASSERT_TRUE(task_->follow());
+  workers_.run_all();
+  EXPECT_EQ(rows(), "a=1 b=2") << "nobody tells of what is there already";
   put("c", 3, 1);
   workers_.run_all();
   EXPECT_EQ(rows(), "a=1 b=2 c=3") << "what came between the two as well";
@@ -200,6 +202,7 @@ TEST_F(GlobalTaskTest, a_failure_while_it_follows_is_told_with_its_place) {
 TEST_F(GlobalTaskTest, lets_its_topic_go_when_it_ends) {
   ASSERT_TRUE(make().load(log_));
   ASSERT_TRUE(task_->follow());
+  workers_.run_all();
   task_.reset();
   put("a", 1);
   EXPECT_EQ(workers_.waiting(), 0u);

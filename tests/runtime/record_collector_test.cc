@@ -214,7 +214,7 @@ TEST_F(RecordCollectorTest,
     collector_.send(small, 0, Timestamp{5}, "k", std::string(1000, 'x'), nullptr);
     FAIL();
   } catch (const StreamsError& e) {
-    EXPECT_THAT(e.what(), AllOf(HasSubstr("small-0"), HasSubstr("max.message.bytes = 1000")));
+    EXPECT_THAT(e.what(), AllOf(HasSubstr("small-0"), HasSubstr("= 1000 of that topic")));
   }
   EXPECT_EQ(log_.text({"small", 0}), "k=before");
 }

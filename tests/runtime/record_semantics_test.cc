@@ -367,6 +367,61 @@ TEST_F(RecordSemantics, what_a_failed_run_left_in_a_repartition_topic_is_not_cou
   EXPECT_EQ(text("app-by-value-repartition"), "a=a b=b boom=boom");
 }
 
+TEST_F(RecordSemantics, a_record_that_one_node_skips_reaches_the_others) {
+  create("in");
+  send({{"in", "k", "a"}, {"in", "k", "boom"}, {"in", "k", "b"}});
+  ASSERT_TRUE(run(
+      [](StreamsBuilder& builder) {
+        auto stream = builder.stream(in);
+        stream.for_each([](const std::string& value) {
+          if (value == "boom") throw std::runtime_error("it went boom");
+        });
+        stream.flat_map_values([](const std::string& value) { return std::vector<std::string>{value, value + "!"}; })
+            .peek([](const std::string& value) {
+              if (value == "boom") throw std::runtime_error("it went boom");
+            })
+            .to(plain_out);
+      },
+      {{"processing.exception.handler", "continue"}}));
+  EXPECT_EQ(text("out"), "k=a k=a! k=boom! k=b k=b!");
+  EXPECT_EQ(dropped_, 2);  // by each node that failed
+}
+
+// What the record cache lets go, at a commit or for want of room, passes the handler one by one.
+TEST_F(RecordSemantics, a_node_behind_a_cached_table_that_fails_costs_no_other_update) {
+  const auto topology = [](StreamsBuilder& builder) {
+    builder.stream(in)
+        .group_by([](const std::string& value) { return value; }, {.name = "by-value"})
+        .count({.as = "n"})
+        .to_stream()
+        .peek([](const std::string& key, std::int64_t) {
+          if (key == "boom") throw std::runtime_error("it went boom");
+        })
+        .to(counts);
+  };
+  for (const char* cache : {"10485760", "150"}) {
+    open(std::string("cache-") + cache);
+    create("in");
+    send({{"in", "k", "a"}, {"in", "k", "boom"}, {"in", "k", "b"}, {"in", "k", "c"}, {"in", "k", "a"}});
+    ASSERT_TRUE(run(topology, {{"processing.exception.handler", "continue"}, {"statestore.cache.max.bytes", cache}}));
+    EXPECT_EQ(last_counts(), (std::map<std::string, std::int64_t>{{"a", 2}, {"b", 1}, {"c", 1}})) << cache;
+    std::map<std::string, std::int64_t> logged;
+    for (const ConsumedRecord& r : records("app-n-changelog")) logged[*r.key] = number(r);
+    EXPECT_EQ(logged, (std::map<std::string, std::int64_t>{{"a", 2}, {"b", 1}, {"boom", 1}, {"c", 1}})) << cache;
+  }
+}
+
+TEST_F(RecordSemantics, streams_of_different_partition_counts_merge) {
+  create("in", 2);
+  create("other", 3);
+  send({{"in", "k", "a", {1}, {}, 1}, {"other", "k", "b", {2}, {}, 2}});
+  ASSERT_TRUE(run([](StreamsBuilder& builder) {
+    builder.stream(in).merge(builder.stream(other)).map_values([](const std::string& v) { return v; }).to(plain_out);
+  }));
+  const std::string got = text("out");
+  EXPECT_TRUE(got == "k=a k=b" || got == "k=b k=a") << got;
+}
+
 TEST_F(RecordSemantics, a_transaction_that_is_open_holds_the_input_back_until_it_is_decided) {
   create("in");
   ProducerConfig config;
