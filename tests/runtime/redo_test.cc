@@ -251,6 +251,37 @@ TEST_F(RedoTest, a_record_whose_timestamp_cannot_be_had_is_tried_again_too) {
   EXPECT_EQ(text("out"), "k=a k=b");
 }
 
+// Everything is processed when it fails: in what its record cache lets go at the commit.
+TEST_F(RedoTest, the_end_of_input_is_not_reached_while_a_task_fails_in_its_part_of_the_commit) {
+  const auto cached = [](StreamsBuilder& builder) {
+    builder.stream(in)
+        .map([](const std::string& value) { return KeyValue{value, value}; })
+        .group_by_key()
+        .count({.as = "counted"})
+        .to_stream()
+        .peek([](const std::string& key, std::int64_t) { calls.digest(key); })
+        .to(counts);
+  };
+  for (const char* guarantee : {"exactly_once_v2", "at_least_once"}) {
+    open(guarantee);
+    create("in", 2);
+    calls.reset();
+    calls.fail("b", 2);
+    say(0, {"a", "b", "c"});
+    auto streams = app(cached, {{"processing.guarantee", guarantee}, {"commit.interval.ms", "600000"}});
+    streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
+    ASSERT_TRUE(streams->start());
+    auto ran = streams->run_until_end_of_input();
+    ASSERT_TRUE(ran) << ran.error().text();
+    ASSERT_TRUE(streams->close());
+    const auto all = counted();
+    for (const char* key : {"a", "b", "c"}) {
+      ASSERT_TRUE(all.contains(key)) << guarantee << ": " << key;
+      if (std::string_view(guarantee) == "exactly_once_v2") EXPECT_EQ(all.at(key), std::vector<std::int64_t>{1}) << key;
+    }
+  }
+}
+
 TEST_F(RedoTest, a_task_that_gets_no_further_stops_the_application_after_the_task_timeout) {
   calls.fail("poison", 1'000'000);
   say(0, {"poison"});
