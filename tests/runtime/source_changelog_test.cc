@@ -59,9 +59,14 @@ class ScriptedSource : public ::testing::Test {
     }
     std::string text;
     auto all = dynamic_cast<KeyValueStore&>(*task.stores().at(0).store).all(ScanOrder::ascending);
-    while (all->next())
+    const bool is_text = task.stores().at(0).spec->value.table->type == &value_type_of<std::string>;
+    while (all->next()) {
+      const void* value = all->value().value;
       text += (text.empty() ? "" : " ") + std::string(all->key()) + "=" +
-              *static_cast<const std::string*>(all->value().value) + "@" + std::to_string(all->value().timestamp.ms);
+              (is_text ? *static_cast<const std::string*>(value)
+                       : std::to_string(*static_cast<const std::int64_t*>(value))) +
+              "@" + std::to_string(all->value().timestamp.ms);
+    }
     return text;
   }
   void expect_rows(std::optional<Offset> committed, const std::string& expected) {
