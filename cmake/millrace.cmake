@@ -45,7 +45,9 @@ macro(millrace_find_dependencies)
   endif()
   find_program(MILLRACE_MOLD mold)
   if(MILLRACE_MOLD)
-    add_link_options(-fuse-ld=mold)
+    # mold 1.10 may end code two bytes before a page and begin the zeroed thread-local data there: such a program does not load
+    # ("cannot apply additional memory protection after relocation"). Code on pages of its own leaves no such gap.
+    add_link_options(-fuse-ld=mold -Wl,-z,separate-code)
   endif()
   add_compile_options(-Wall -Wextra -Wno-missing-field-initializers)
   if(MILLRACE_SANITIZE)
