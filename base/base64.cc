@@ -52,4 +52,11 @@ Result<Bytes> from_base64(std::string_view text) {
   return bytes;
 }
 
+std::string text_of(const TopicId& id) {
+  Bytes bytes;
+  append_big_endian(bytes, id.high);
+  append_big_endian(bytes, id.low);
+  return to_base64_url(bytes);
+}
+
 }  // namespace millrace

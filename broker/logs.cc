@@ -1,5 +1,6 @@
 #include "millrace/broker/logs.h"
 
+#include "millrace/base/base64.h"
 #include "millrace/base/parallel.h"
 #include "millrace/broker/log/compaction.h"
 

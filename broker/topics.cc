@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "millrace/base/base64.h"
 #include "millrace/base/record_batch.h"
 #include "millrace/broker/log/segment.h"
 
@@ -87,13 +86,6 @@ bool topic_names_collide(const std::string& a, const std::string& b) {
   auto same = [](char c) { return c == '.' ? '_' : c; };
   return a.size() == b.size() &&
          std::equal(a.begin(), a.end(), b.begin(), [&](char x, char y) { return same(x) == same(y); });
-}
-
-std::string text_of(const TopicId& id) {
-  std::string bytes;
-  append_big_endian(bytes, id.high);
-  append_big_endian(bytes, id.low);
-  return to_base64_url(bytes);
 }
 
 Result<std::unique_ptr<Topics>> Topics::open(LogDirectory& logs) {

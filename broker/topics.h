@@ -36,8 +36,6 @@ struct Topic {
 Result<> check_topic_name(const std::string& name);
 // Whether the two could be one metric name: "a.b" and "a_b".
 bool topic_names_collide(const std::string& a, const std::string& b);
-// Kafka's text of a topic id: URL-safe base64 without padding.
-std::string text_of(const TopicId& id);
 
 // Threads: any.
 class Topics {

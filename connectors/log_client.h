@@ -187,6 +187,11 @@ struct TopicDescription {
     };
     return std::min(bytes("max.message.bytes", 1048588), bytes("segment.bytes", 1 << 30));
   }
+  // "delete", "compact", or both in any order.
+  std::string cleanup_policy() const {
+    auto set = configs.find("cleanup.policy");
+    return set == configs.end() ? "delete" : set->second;
+  }
 };
 struct PartitionOffsets {
   Offset log_start_offset = 0, last_stable_offset = 0, high_watermark = 0, log_end_offset = 0;

@@ -9,6 +9,16 @@ const StoreSpec* Topology::store(std::string_view name) const {
   return found == stores.end() ? nullptr : &*found;
 }
 
+std::vector<Topology::GlobalTable> Topology::global_tables() const {
+  std::vector<GlobalTable> tables;
+  for (const TopologyNode& node : nodes) {
+    if (node.sub_topology >= 0 || node.kind != TopologyNode::Kind::source) continue;
+    const TopologyNode& reader = nodes[static_cast<std::size_t>(node.children.at(0))];
+    tables.push_back({node, *store(reader.stores.at(0))});
+  }
+  return tables;
+}
+
 std::vector<Topology::InternalTopic> Topology::internal_topics(const std::string& application_id) const {
   std::map<std::string, InternalTopic> topics;
   for (const auto& [name, partitions] : repartition_topics) {

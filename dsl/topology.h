@@ -100,6 +100,12 @@ class Topology {
   // Every repartition and changelog topic, by name.
   std::vector<InternalTopic> internal_topics(const std::string& application_id) const;
   const StoreSpec* store(std::string_view name) const;
+  // The nodes that read global tables' topics, and the store that each fills.
+  struct GlobalTable {
+    const TopologyNode& source;
+    const StoreSpec& store;
+  };
+  std::vector<GlobalTable> global_tables() const;
 };
 
 }  // namespace millrace

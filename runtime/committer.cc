@@ -87,10 +87,15 @@ TaskRunner* Committer::next_trial() {
   while (!trials_.empty()) {
     const TaskId id = trials_.front();
     trials_.pop_front();
-    for (Member& m : members_)
-      if (m.runner->task().id() == id && m.runner->is_suspended()) return m.runner;
+    const Member* m = find(id);
+    if (m && m->runner->is_suspended()) return m->runner;
   }
   return nullptr;
+}
+
+Member* Committer::find(TaskId id) {
+  auto found = std::find_if(members_.begin(), members_.end(), [&](Member& m) { return m.runner->task().id() == id; });
+  return found == members_.end() ? nullptr : &*found;
 }
 
 // After a commit of all that was to be followed by a trial. False if there is none, and the others may go on.
@@ -130,15 +135,7 @@ void Committer::decide() {
   const bool failed = settings_.exactly_once && std::any_of(members_.begin(), members_.end(),
                                                             [](const Member& m) { return m.runner->has_failed(); });
   if (!failed) return finish(commit_cuts());
-  // Who hears of the task's failure decides what follows.
-  {
-    MonitorLock lock(monitor_);
-    next_ = nullptr;
-    running_ = false;
-    paused_ = true;
-    wanted_ = true;
-  }
-  monitor_.notify_all();
+  end_held();  // who hears of the task's failure decides what follows
 }
 
 Result<bool> Committer::commit_cuts() {
@@ -237,14 +234,22 @@ void Committer::finish(const Result<bool>& result) {
 void Committer::give_up(const Error& why) {
   {
     MonitorLock lock(monitor_);
-    next_ = nullptr;
     tried_.reset();
+  }
+  end_held();
+  on_failure_(why);
+}
+
+// The commit is over, and none follows until somebody knows what to do.
+void Committer::end_held() {
+  {
+    MonitorLock lock(monitor_);
+    next_ = nullptr;
     running_ = false;
-    paused_ = true;  // until somebody knows what to do
+    paused_ = true;
     wanted_ = true;
   }
   monitor_.notify_all();
-  on_failure_(why);
 }
 
 Result<bool> Committer::commit_and_wait(std::optional<Duration> timeout) {
@@ -289,9 +294,8 @@ void Committer::resume() {
 }
 
 Result<> Committer::settle(TaskId id) {
-  for (Member& m : members_)
-    if (m.runner->task().id() == id && m.has_unlogged()) MR_TRY(write_checkpoint(m));
-  return {};
+  Member* m = find(id);
+  return m && m->has_unlogged() ? write_checkpoint(*m) : Result<>();
 }
 
 Result<> Committer::settle(const OffsetsToCommit& committed) {

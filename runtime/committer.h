@@ -133,6 +133,7 @@ class Committer {
 
  private:
   void begin();
+  Member* find(TaskId id);
   TaskRunner* next_trial();
   bool begin_trial(bool committed);
   bool takes_part(const Member& member) const { return !tried_ || member.runner->task().id() == *tried_; }
@@ -143,6 +144,7 @@ class Committer {
   Result<> write_checkpoints();
   void finish(const Result<bool>& result);
   void give_up(const Error& why);
+  void end_held();
   void schedule();
   void purge(const OffsetsToCommit& offsets);
   void checkpoint_if_due();

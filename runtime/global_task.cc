@@ -27,12 +27,10 @@ GlobalTask::~GlobalTask() {
 }
 
 Result<> GlobalTask::load(Admin& admin) {
-  for (const TopologyNode& node : topology_.nodes) {
-    if (node.sub_topology >= 0 || node.kind != TopologyNode::Kind::source) continue;
+  for (const auto& [node, spec] : topology_.global_tables()) {
     if (stores_.empty())
       dropped_ = metrics_.documented().meter("stream-task-metrics", "dropped-records", metrics_.global_tags(task_id));
-    const TopologyNode& reader = topology_.nodes[static_cast<std::size_t>(node.children.at(0))];
-    owned_.push_back(std::make_unique<GlobalKeyValueStore>(*topology_.store(reader.stores.at(0))));
+    owned_.push_back(std::make_unique<GlobalKeyValueStore>(spec));
     GlobalKeyValueStore* store = owned_.back().get();
     stores_[store->name()] = store;
     MR_ASSIGN(TopicDescription topic, admin.describe_topic(node.topics.at(0)));

@@ -69,7 +69,7 @@ void Redo::on_task_failure(const TaskRunner& runner, const TaskFailure& failure)
     return parts_.fail(failure.error);
   const TaskId id = runner.task().id();
   if (has_ended()) return;
-  if (!has_patience_with(id, failure)) return parts_.fail(failure.error);
+  if (!put_on_probation(id, failure)) return parts_.fail(failure.error);
   log_warn("a task failed and is replaced", {{"why", failure.error.text()}});
   redo_later();
 }
@@ -97,8 +97,8 @@ bool Redo::has_patience() {
   return now - first_failure_ns_ <= timeout_ns() && timeout_ns() > 0;
 }
 
-// The same for a task that has failed at one place since.
-bool Redo::has_patience_with(TaskId id, const TaskFailure& failure) {
+// False: it has failed at one place for longer than task.timeout.ms.
+bool Redo::put_on_probation(TaskId id, const TaskFailure& failure) {
   const std::int64_t now = parts_.env.clock().monotonic_ns();
   MonitorLock lock(monitor_);
   auto [found, is_new] = probation_.try_emplace(id);

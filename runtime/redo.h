@@ -74,7 +74,7 @@ class Redo {
   std::optional<std::set<TaskId>> whose_alone();
   bool has_ended();
   bool has_patience();
-  bool has_patience_with(TaskId id, const TaskFailure& failure);
+  bool put_on_probation(TaskId id, const TaskFailure& failure);
   void try_later(TaskId id, Duration at_least);
   void try_again(TaskId id, int attempt);
   std::int64_t timeout_ns() const { return parts_.config.duration("task.timeout.ms").count() * 1'000'000; }

@@ -22,10 +22,7 @@ constexpr std::int64_t default_delete_retention_ms = 86'400'000;
 constexpr std::int64_t hour_ms = 3'600'000;
 
 // Nothing else takes tombstones from within a log. A source topic need not be.
-bool is_compacted(const TopicDescription& topic) {
-  auto policy = topic.configs.find("cleanup.policy");
-  return policy != topic.configs.end() && policy->second.find("compact") != std::string::npos;
-}
+bool is_compacted(const TopicDescription& topic) { return topic.cleanup_policy().find("compact") != std::string::npos; }
 }  // namespace
 
 // A table is what was processed of its topic: what is behind the committed offset will be, and must find the table as
@@ -48,7 +45,6 @@ Result<Offset> Restorer::end_of_committed(const TopicPartition& changelog, const
 struct Restorer::Reading {
   const Task::Store& store;
   const TopicPartition changelog;
-  const TopicId topic;
   TaskDatabase* const database;  // null: nothing is written
   const std::size_t row_index;
   Restored& result;
@@ -103,7 +99,7 @@ Result<Offset> Restorer::start_of(const TopicDescription& topic, const Reading& 
 // Rows that came from an input were not logged: a changelog made since then is empty, and the store would be.
 Result<> Restorer::check_was_logged(const Task& task, const Reading& r) {
   const auto position = r.database ? r.database->position(r.row_index) : std::nullopt;
-  if (!position || position->topic == r.topic) return {};
+  if (!position || position->topic == r.result.topic) return {};
   for (const auto& queue : task.inputs()) {
     MR_ASSIGN(TopicDescription input, admin_.describe_topic(queue->partition().topic));
     if (input.id == position->topic)
@@ -118,7 +114,7 @@ Result<> Restorer::write(Reading& r) {
   MR_ASSIGN(CheckpointRows rows, rows_of(*r.store.spec, r.pieces, r.result.observed));
   r.pieces.clear();
   r.bytes = r.records = 0;
-  rows.position.topic = r.topic;
+  rows.position.topic = r.result.topic;
   rows.position.written = env_.clock().now();
   env_.fault_point("restore.write.before");
   return r.database->write({{r.row_index, std::move(rows)}});
@@ -234,7 +230,8 @@ Result<Restored> Restorer::restore(Task& task, const Task::Store& store, TaskDat
   if (store.spec->in_memory) database = nullptr;
   if (!database) result.reason = RestoreReason::in_memory;
   MR_ASSIGN(TopicDescription topic, admin_.describe_topic(changelog.topic));
-  Reading reading{store, changelog, topic.id, database, row_index, result};
+  result.topic = topic.id;
+  Reading reading{store, changelog, database, row_index, result};
   if (store.spec->source_changelog.empty()) {
     MR_TRY(check_was_logged(task, reading));
     MR_ASSIGN(reading.end, consumer_.end_offset(changelog, isolation()));

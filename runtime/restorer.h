@@ -38,6 +38,7 @@ struct Restored {
   std::string from_start;    // why all of it was read; empty: it went on from the checkpoint, or the store was new
   Tail tail;                 // what the checkpoint does not have yet
   Timestamp observed{-1};    // window stores: see rows_of
+  TopicId topic;             // the changelog's; all zero: there is none
   // Of the last batch read; -1: none was.
   LeaderEpoch leader_epoch = -1;
 };

@@ -35,13 +35,6 @@ Result<> write_description(Env& env, const std::string& file, const Json& descri
 }
 
 // As Kafka's tools print it.
-std::string text_of(const TopicId& id) {
-  Bytes bytes;
-  append_big_endian(bytes, id.high);
-  append_big_endian(bytes, id.low);
-  return to_base64_url(bytes);
-}
-
 std::string difference(const Json& was, const Json& is) {
   std::string out;
   for (const auto& [name, what] : was.items())

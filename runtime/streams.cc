@@ -93,7 +93,7 @@ struct Streams::Content {
   Result<> open_log();
   Result<> begin_transaction();
   void open_committer();
-  Result<> check_query() const;
+  Result<StoreQueries> queries() const;
   Result<bool> reach(const InputEnds& ends, const std::function<void()>& progress);
   void fail(const Error& why);
   std::optional<Error> failed() const {
@@ -341,29 +341,28 @@ std::vector<MetricValue> Streams::metrics() const {
 }
 const Topology& Streams::topology() const { return content_->topology; }
 
-// Whether there is anybody to answer.
-Result<> Streams::Content::check_query() const {
+// Error: there is nobody to answer.
+Result<StoreQueries> Streams::Content::queries() const {
   if (Scheduler::is_in_slice())
     return Error(ErrorCode::invalid_request,
                  "a store was asked from inside an operator, where waiting for another task would stop this one: join "
                  "the table instead");
   MonitorLock lock(monitor);
-  if (state == StreamsState::running) return {};
+  if (state == StreamsState::running) return StoreQueries(env, *tasks, *global);
   return Error(ErrorCode::invalid_request, "the application is " + std::string(name_of(state)) +
                                                "; its stores answer while it is RUNNING" +
                                                (failure ? ". It was stopped by: " + failure->text() : ""));
 }
 
 Result<> Streams::query(std::string_view store, BytesView key, const QueryVisitor& visitor, Duration timeout) const {
-  MR_TRY(content_->check_query());
-  return StoreQueries(content_->env, *content_->tasks, *content_->global).ask(store, key, visitor, timeout);
+  MR_ASSIGN(StoreQueries queries, content_->queries());
+  return queries.ask(store, key, visitor, timeout);
 }
 
 Result<> Streams::query(std::string_view store, BytesView key, Timestamp window_start, const QueryVisitor& visitor,
                         Duration timeout) const {
-  MR_TRY(content_->check_query());
-  return StoreQueries(content_->env, *content_->tasks, *content_->global)
-      .ask(store, key, window_start, visitor, timeout);
+  MR_ASSIGN(StoreQueries queries, content_->queries());
+  return queries.ask(store, key, window_start, visitor, timeout);
 }
 
 }  // namespace millrace

@@ -204,9 +204,9 @@ Result<> TaskGroup::restore(Opened& opened, const OffsetsToCommit& committed, st
       const bool is_input = !store.spec->has_own_changelog();
       tail.topic = is_input ? runner.output().unlogged(store.spec->name) : runner.output().topic(store.changelog_topic);
       if (!is_input) runner.output().keep(tail.topic);
-      MR_ASSIGN(TopicDescription topic, parts_.log.admin().describe_topic(store.changelog_topic));
-      tail.topic_id = topic.id;
-      if (is_input) follow_input(tail, {topic.name, runner.task().id().partition}, *restored, *database, committed);
+      tail.topic_id = restored->topic;
+      if (is_input)
+        follow_input(tail, {store.changelog_topic, runner.task().id().partition}, *restored, *database, committed);
     }
     tail.sequence_base = store.core->logged_sequence();
     tail.observed = restored->observed;
@@ -298,8 +298,13 @@ void TaskGroup::wake_all() {
 
 void TaskGroup::wake(TaskId id) {
   std::shared_lock lock(mutex_);
-  for (auto& r : runners_)
-    if (r->task().id() == id) r->wake();
+  if (TaskRunner* r = find(id)) r->wake();
+}
+
+// Under mutex_. Null: it is being opened anew.
+TaskRunner* TaskGroup::find(TaskId id) const {
+  auto found = std::find_if(runners_.begin(), runners_.end(), [&](auto& r) { return r->task().id() == id; });
+  return found == runners_.end() ? nullptr : found->get();
 }
 
 // ---------------------------------------------------------------- abort
@@ -398,17 +403,15 @@ Result<> TaskGroup::replace(const std::set<TaskId>& ids, const OnProbation& on_p
 
 void TaskGroup::resume(TaskId id) {
   std::shared_lock lock(mutex_);
-  for (auto& r : runners_)
-    if (r->task().id() == id) r->resume();
+  if (TaskRunner* r = find(id)) r->resume();
 }
 
 bool TaskGroup::reads_repartition_topics(TaskId id) const {
   std::shared_lock lock(mutex_);
-  for (auto& r : runners_)
-    if (r->task().id() == id)
-      for (const auto& queue : r->task().inputs())
-        if (parts_.topics.repartition_topics.contains(queue->partition().topic)) return true;
-  return false;
+  TaskRunner* r = find(id);
+  return r && std::any_of(r->task().inputs().begin(), r->task().inputs().end(), [&](auto& queue) {
+           return parts_.topics.repartition_topics.contains(queue->partition().topic);
+         });
 }
 
 void TaskGroup::close() {
@@ -471,13 +474,10 @@ bool TaskGroup::is_closed() const {
 
 bool TaskGroup::post(TaskId id, const std::function<void(Task&)>& job) const {
   std::shared_lock lock(mutex_);
-  if (is_closed_) return false;
-  for (auto& r : runners_) {
-    if (r->task().id() != id) continue;
-    r->post([runner = r.get(), job] { job(runner->task()); });
-    return true;
-  }
-  return false;
+  TaskRunner* runner = find(id);
+  if (is_closed_ || !runner) return false;
+  runner->post([runner, job] { job(runner->task()); });
+  return true;
 }
 
 }  // namespace millrace

@@ -111,6 +111,7 @@ class TaskGroup {
   Result<> ignore_inputs_of(TaskRunner& runner);
   Result<> seek(TaskRunner& runner, const OffsetsToCommit& committed);
   std::vector<TaskId> ids() const;
+  TaskRunner* find(TaskId id) const;
   TaskSettings make_settings(std::size_t tasks);
   // Up to where a task may read.
   Result<Offset> visible_end(const TopicPartition& partition) const;

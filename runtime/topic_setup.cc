@@ -165,8 +165,8 @@ class Setup {
   Result<> make_or_check(const Topology::InternalTopic& topic, int count) {
     setup_.partitions[topic.name] = count;
     auto there = admin_.describe_topic(topic.name);
-    setup_.message_bytes_max[topic.name] =
-        (there ? *there : TopicDescription{.name = topic.name, .configs = topic.config}).message_bytes_max();
+    const TopicDescription wanted{.name = topic.name, .configs = topic.config};
+    setup_.message_bytes_max[topic.name] = (there ? *there : wanted).message_bytes_max();
     if (!there && there.error().code() == ErrorCode::unknown_topic_or_partition)
       return admin_.create_topic({topic.name, count, topic.config});
     if (!there) return std::move(there).error();
@@ -175,14 +175,10 @@ class Setup {
                    "internal topic " + topic.name + " has " + std::to_string(there->partitions) +
                        " partitions, and the topology needs " + std::to_string(count) +
                        ". Use another application id, or delete the topic to start anew");
-    auto policy = [](const std::map<std::string, std::string>& configs) {
-      auto set = configs.find("cleanup.policy");
-      return set == configs.end() ? std::string("delete") : set->second;
-    };
-    if (policy(there->configs) != policy(topic.config))
+    if (there->cleanup_policy() != wanted.cleanup_policy())
       return Error(ErrorCode::invalid_config, "internal topic " + topic.name +
-                                                  " has cleanup.policy=" + policy(there->configs) +
-                                                  ", and the topology needs " + policy(topic.config));
+                                                  " has cleanup.policy=" + there->cleanup_policy() +
+                                                  ", and the topology needs " + wanted.cleanup_policy());
     return {};
   }
 

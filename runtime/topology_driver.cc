@@ -3,6 +3,7 @@
 #include <deque>
 #include <stdexcept>
 
+#include "millrace/base/assert.h"
 #include "millrace/base/env_real.h"
 #include "millrace/runtime/checkpointer.h"
 #include "millrace/runtime/global_input.h"
@@ -24,11 +25,13 @@ class Capture final : public TaskOutput {
     topics_.push_back(topic);
     return static_cast<int>(topics_.size() - 1);
   }
-  int unlogged(const std::string&) override { return -1; }
+  int unlogged(const std::string& store) override {
+    MR_ASSERT(store.empty(), "the driver keeps no rows of a store that is not logged");
+    return -1;
+  }
   int partition_count(int) override { return 1; }
   void send(int topic, PartitionId, Timestamp timestamp, BytesView key, BytesView value,
             const Headers* headers) override {
-    if (topic < 0) return;
     auto copy = [](BytesView v) { return v.data() ? std::optional<Bytes>(Bytes(v)) : std::nullopt; };
     all.push_back({topics_[static_cast<std::size_t>(topic)], copy(key), copy(value), timestamp,
                    headers ? *headers : Headers{}, input});
@@ -47,7 +50,7 @@ struct TopologyDriver::Content {
   TaskSettings settings;
   Capture output;
   std::unique_ptr<TaskDatabase> database;
-  std::vector<std::string> stored;  // names of the stores in the database
+  std::vector<std::string> stored;  // names of the stores in the database: those with a changelog of their own
   struct Global {
     Global(const TopologyNode& source, const StoreSpec& spec, OnError on_error, TaskCounters& counters)
         : store(spec), input(source, {source.topics.at(0), 0}, store, on_error, counters) {}
@@ -86,11 +89,8 @@ void TopologyDriver::Content::configure(const DriverOptions& options) {
 }
 
 void TopologyDriver::Content::open_globals() {
-  for (const TopologyNode& node : topology.nodes) {
-    if (node.sub_topology >= 0 || node.kind != TopologyNode::Kind::source) continue;
-    const TopologyNode& reader = topology.nodes[static_cast<std::size_t>(node.children.at(0))];
-    auto made = std::make_unique<Global>(node, *topology.store(reader.stores.at(0)), settings.on_deserialization_error,
-                                         global_counters);
+  for (const auto& [node, spec] : topology.global_tables()) {
+    auto made = std::make_unique<Global>(node, spec, settings.on_deserialization_error, global_counters);
     global_stores[made->store.name()] = &made->store;
     globals[node.topics.at(0)] = std::move(made);
   }
@@ -98,7 +98,7 @@ void TopologyDriver::Content::open_globals() {
 
 void TopologyDriver::Content::open_task(const DriverOptions& options) {
   for (const StoreSpec& spec : topology.stores)
-    if (!spec.is_global && !spec.in_memory) stored.push_back(spec.name);
+    if (!spec.is_global && !spec.in_memory && spec.has_own_changelog()) stored.push_back(spec.name);
   if (!options.state_directory.empty()) {
     auto opened = TaskDatabase::open(real_env(), options.state_directory, stored, make_database_memory(8 << 20));
     if (!opened) throw StreamsError(opened.error().text());
@@ -109,7 +109,7 @@ void TopologyDriver::Content::open_task(const DriverOptions& options) {
   task = std::make_unique<Task>(TaskId{0, 0}, topology, all, settings, output, global_stores,
                                 [&](const StoreSpec& spec) -> Checkpoint* {
                                   for (std::size_t i = 0; database && i < stored.size(); ++i)
-                                    if (stored[i] == spec.name && spec.has_own_changelog()) return database->rows(i);
+                                    if (stored[i] == spec.name) return database->rows(i);
                                   return nullptr;
                                 });
 }

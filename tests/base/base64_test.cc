@@ -5,6 +5,11 @@
 namespace millrace {
 namespace {
 
+TEST(TopicId, is_printed_as_kafka_prints_it) {
+  EXPECT_EQ(text_of(TopicId{0, 1}), "AAAAAAAAAAAAAAAAAAAAAQ");
+  EXPECT_EQ(text_of(TopicId{~0ull, ~0ull}), "_____________________w");
+}
+
 TEST(Base64, gives_the_examples_of_rfc_4648_both_ways) {
   const std::pair<const char*, const char*> examples[] = {{"", ""},
                                                           {"f", "Zg=="},

@@ -7,11 +7,6 @@
 namespace millrace::broker {
 namespace {
 
-TEST(TopicId, is_printed_as_kafka_prints_it) {
-  EXPECT_EQ(text_of(TopicId{0, 1}), "AAAAAAAAAAAAAAAAAAAAAQ");
-  EXPECT_EQ(text_of(TopicId{~0ull, ~0ull}), "_____________________w");
-}
-
 TEST(Topics, survive_a_restart_and_a_torn_change) {
   sim::SimEnv env(1);
   auto directory = *LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});

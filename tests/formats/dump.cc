@@ -1,5 +1,6 @@
 #include "tests/formats/dump.h"
 
+#include "millrace/base/base64.h"
 #include "millrace/broker/broker.h"
 #include "millrace/dsl/topology.h"
 #include "millrace/runtime/offset_metadata.h"
@@ -86,7 +87,7 @@ Result<std::string> dump_data(Env& env, const std::string& directory) {
   std::string out;
   MR_ASSIGN(auto broker, broker::Broker::open(env, config));
   for (const broker::Topic& topic : broker->topics()) {
-    out += "topic " + topic.name + " " + broker::text_of(topic.id) + " of " + std::to_string(topic.partitions);
+    out += "topic " + topic.name + " " + text_of(topic.id) + " of " + std::to_string(topic.partitions);
     for (const auto& [key, value] : topic.configs) out += " " + key + "=" + value;
     out += "\n";
     for (PartitionId p = 0; p < topic.partitions; ++p) {
@@ -131,8 +132,8 @@ Result<std::string> dump_state(Env& env, const std::string& directory) {
       out += "store " + stores[i] + " of task " + task;
       auto position = database->position(i);
       if (position)
-        out += " at " + std::to_string(position->next_offset) + " of " + broker::text_of(position->topic) +
-               ", written " + std::to_string(position->written.ms);
+        out += " at " + std::to_string(position->next_offset) + " of " + text_of(position->topic) + ", written " +
+               std::to_string(position->written.ms);
       out += "\n";
       auto rows = database->rows(i)->scan(std::nullopt, std::nullopt, true);
       while (rows->next()) out += "  " + shown(rows->key()) + " = " + shown(rows->value()) + "\n";

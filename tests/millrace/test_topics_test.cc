@@ -4,8 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "millrace/runtime/task_id.h"
 #include "millrace/test_driver.h"
+#include "tests/runtime/message_of.h"
 
 namespace millrace {
 namespace {
@@ -22,16 +22,6 @@ void topology(StreamsBuilder& builder) {
   builder.stream(orders).group_by_key().windowed_by(TimeWindows{.size = 1s, .grace = 0s}).count({.as = "windows"});
 }
 
-template <class E, class F>
-std::string message(F f) {
-  try {
-    f();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "no such exception";
-}
-
 class TestTopicsTest : public ::testing::Test {
  protected:
   TopologyTestDriver driver{topology};
@@ -39,7 +29,7 @@ class TestTopicsTest : public ::testing::Test {
 
 TEST_F(TestTopicsTest, a_topic_that_is_not_read_names_the_nearest_and_all) {
   const std::string said =
-      message<std::invalid_argument>([&] { driver.input(Topic<std::string, std::string>{"order"}); });
+      message_of<std::invalid_argument>([&] { driver.input(Topic<std::string, std::string>{"order"}); });
   EXPECT_THAT(said, HasSubstr("reads no topic order"));
   EXPECT_THAT(said, HasSubstr("did you mean orders?"));
   EXPECT_THAT(said, HasSubstr("orders, payments"));
@@ -47,35 +37,35 @@ TEST_F(TestTopicsTest, a_topic_that_is_not_read_names_the_nearest_and_all) {
 
 TEST_F(TestTopicsTest, a_topic_that_is_not_written_names_the_nearest_and_all) {
   const std::string said =
-      message<std::invalid_argument>([&] { driver.output(Topic<std::string, std::int64_t>{"total"}); });
+      message_of<std::invalid_argument>([&] { driver.output(Topic<std::string, std::int64_t>{"total"}); });
   EXPECT_THAT(said, HasSubstr("writes no topic total"));
   EXPECT_THAT(said, HasSubstr("did you mean totals?"));
   EXPECT_THAT(said, HasSubstr("latest, totals"));
 }
 
 TEST_F(TestTopicsTest, an_input_asked_for_as_output_says_so_and_the_other_way_round) {
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.output(orders); }), HasSubstr("use input()"));
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.input(totals); }), HasSubstr("use output()"));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.output(orders); }), HasSubstr("use input()"));
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.input(totals); }), HasSubstr("use output()"));
 }
 
 TEST_F(TestTopicsTest, a_constant_of_another_type_than_the_topologys_is_refused) {
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.input(Topic<std::string, std::int64_t>{"orders"}); }),
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.input(Topic<std::string, std::int64_t>{"orders"}); }),
               HasSubstr("another value type"));
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.output(Topic<Bytes, std::int64_t>{"totals"}); }),
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.output(Topic<Bytes, std::int64_t>{"totals"}); }),
               HasSubstr("another key type"));
 }
 
 TEST_F(TestTopicsTest, an_output_that_does_not_deserialise_says_which_record_and_shows_its_bytes) {
   driver.input(orders).pipe("a", "x").pipe("a", "y");
   auto changelog = driver.output(Topic<std::string, std::int32_t>{"test-totals-changelog"});
-  EXPECT_THAT(message<std::runtime_error>([&] { changelog.read(); }),
+  EXPECT_THAT(message_of<std::runtime_error>([&] { changelog.read(); }),
               HasSubstr("topic test-totals-changelog, record 1: the value does not deserialise"));
-  EXPECT_THAT(message<std::runtime_error>([&] { changelog.read(); }), HasSubstr(R"(record 2)"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { changelog.read(); }), HasSubstr(R"(record 2)"));
 }
 
 TEST_F(TestTopicsTest, an_input_that_does_not_deserialise_says_topic_and_offset) {
   driver.input(orders).pipe("a", "fine");
-  EXPECT_THAT(message<StreamsError>([&] {
+  EXPECT_THAT(message_of<StreamsError>([&] {
                 TopologyTestDriver numbers(
                     [](StreamsBuilder& builder) { builder.stream(totals).for_each([](std::int64_t) {}); });
                 numbers.input(totals).pipe("a", 1).pipe_bytes(Bytes("a"), Bytes("five!"), {0});
@@ -87,19 +77,19 @@ TEST_F(TestTopicsTest, a_null_that_the_constant_does_not_allow_says_to_declare_o
   driver.input(payments).pipe("a", "x").pipe_tombstone("a");
   auto out = driver.output(Topic<std::string, std::string>{"latest"});
   EXPECT_EQ(out.read().value, "x");
-  EXPECT_THAT(message<std::runtime_error>([&] { out.read(); }), HasSubstr("declare std::optional"));
+  EXPECT_THAT(message_of<std::runtime_error>([&] { out.read(); }), HasSubstr("declare std::optional"));
 }
 
 TEST_F(TestTopicsTest, a_store_that_is_not_there_names_the_nearest_and_one_of_another_kind_its_reader) {
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.store<std::string, std::int64_t>("total"); }),
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.store<std::string, std::int64_t>("total"); }),
               HasSubstr("did you mean totals?"));
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.store<std::string, std::int64_t>("windows"); }),
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.store<std::string, std::int64_t>("windows"); }),
               HasSubstr("use window_store()"));
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.window_store<std::string, std::int64_t>("totals"); }),
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.window_store<std::string, std::int64_t>("totals"); }),
               HasSubstr("use store()"));
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.store<std::string, std::string>("totals"); }),
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.store<std::string, std::string>("totals"); }),
               HasSubstr("has values of type long int, not std::string"));
-  EXPECT_THAT(message<std::invalid_argument>([&] { driver.store<std::int64_t, std::int64_t>("totals"); }),
+  EXPECT_THAT(message_of<std::invalid_argument>([&] { driver.store<std::int64_t, std::int64_t>("totals"); }),
               HasSubstr("has keys of type std::string, not long int"));
 }
 
@@ -114,7 +104,7 @@ TEST_F(TestTopicsTest, a_serde_that_refuses_a_value_says_which_topic) {
   };
   static constexpr Picky picky;
   constexpr Topic<std::string, std::string> strict{"orders", {.value_serde = picky}};
-  EXPECT_THAT(message<std::runtime_error>([&] { driver.input(strict).pipe("a", ""); }),
+  EXPECT_THAT(message_of<std::runtime_error>([&] { driver.input(strict).pipe("a", ""); }),
               HasSubstr("topic orders: the value does not serialise: it is empty"));
 }
 

@@ -157,4 +157,15 @@ class EmbeddedApp : public ::testing::Test {
   std::unique_ptr<LogClient> log_;
 };
 
+// Where it matters that stores are on disk.
+class EmbeddedAppOnDisk : public EmbeddedApp {
+ protected:
+  void SetUp() override {
+#ifdef __SANITIZE_THREAD__
+    GTEST_SKIP() << "ThreadSanitizer does not know Debian's RocksDB";
+#endif
+    EmbeddedApp::SetUp();
+  }
+};
+
 }  // namespace millrace

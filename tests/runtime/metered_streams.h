@@ -11,12 +11,13 @@
 #include "millrace/dsl/streams_builder.h"
 #include "millrace/dsl/topology.h"
 #include "millrace/streams.h"
+#include "tests/runtime/metric_value.h"
 
 namespace millrace {
 
 class MeteredStreams : public ::testing::Test {
  protected:
-  using Tags = std::map<std::string, std::string>;
+  using Tags = MetricTags;
   using Build = void (*)(StreamsBuilder&);
 
   void SetUp() override {
@@ -64,17 +65,7 @@ class MeteredStreams : public ::testing::Test {
   }
   // All of the name that have these tags (and perhaps more), added up; NaN if there is none.
   double value(const std::string& group, const std::string& name, const Tags& tags = {}) const {
-    double sum = 0;
-    bool any = false;
-    for (const MetricValue& m : app_->metrics()) {
-      if (m.name.group != group || m.name.name != name) continue;
-      bool fits = true;
-      for (const auto& [tag, wanted] : tags) fits &= m.name.tags.contains(tag) && m.name.tags.at(tag) == wanted;
-      if (!fits) continue;
-      sum += m.value;
-      any = true;
-    }
-    return any ? sum : std::numeric_limits<double>::quiet_NaN();
+    return metric_value(*app_, group, name, tags);
   }
 
   std::filesystem::path dir_;

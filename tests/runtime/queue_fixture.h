@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
 
 #include "millrace/base/record_batch.h"
@@ -36,6 +37,12 @@ inline FetchedBatches fetched(const std::vector<Bytes>& batches, std::vector<Fet
   return result;
 }
 
+// Of a topology that has one.
+inline const TopologyNode& only_source(const Topology& topology) {
+  return *std::find_if(topology.nodes.begin(), topology.nodes.end(),
+                       [](const TopologyNode& node) { return node.kind == TopologyNode::Kind::source; });
+}
+
 class QueueFixture : public ::testing::Test {
  protected:
   // A queue of the topology's only source.
@@ -44,10 +51,7 @@ class QueueFixture : public ::testing::Test {
     StreamsBuilder builder;
     topology(builder);
     topologies_.push_back(builder.build());
-    const TopologyNode* source = nullptr;
-    for (const TopologyNode& node : topologies_.back().nodes)
-      if (node.kind == TopologyNode::Kind::source) source = &node;
-    return queues_.emplace_back(*source, "in", 3, on_error, counters_);
+    return queues_.emplace_back(only_source(topologies_.back()), "in", 3, on_error, counters_);
   }
   RecordQueue& strings(OnError on_error = OnError::fail) {
     return queue(

@@ -7,6 +7,7 @@
 
 #include "millrace/dsl/streams_builder.h"
 #include "millrace/runtime/task_id.h"
+#include "tests/runtime/queue_fixture.h"
 
 namespace millrace {
 namespace {
@@ -25,10 +26,7 @@ class RecordDeserializerTest : public ::testing::Test {
     StreamsBuilder builder;
     topology(builder);
     topologies_.push_back(builder.build());
-    const TopologyNode* source = nullptr;
-    for (const TopologyNode& node : topologies_.back().nodes)
-      if (node.kind == TopologyNode::Kind::source) source = &node;
-    return all_.emplace_back(*source, TopicPartition{"in", 2}, on_error, counters_);
+    return all_.emplace_back(only_source(topologies_.back()), TopicPartition{"in", 2}, on_error, counters_);
   }
   RecordDeserializer& of_ages(OnError on_error = OnError::fail) {
     return of([](StreamsBuilder& b) { b.stream(ages).for_each([](std::int64_t) {}); }, on_error);

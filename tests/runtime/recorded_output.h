@@ -50,15 +50,4 @@ class RecordedOutput final : public TaskOutput {
   std::vector<std::string> topics_;
 };
 
-// What the StreamsError says that `f` throws.
-template <class F>
-std::string message_of(F f) {
-  try {
-    f();
-  } catch (const StreamsError& e) {
-    return e.what();
-  }
-  return "no error";
-}
-
 }  // namespace millrace

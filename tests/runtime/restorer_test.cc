@@ -6,6 +6,7 @@
 
 #include "millrace/base/murmur2.h"
 #include "tests/runtime/embedded_app.h"
+#include "tests/runtime/metric_value.h"
 #include "tests/runtime/recorded_output.h"
 #include "tests/runtime/scripted_log.h"
 
@@ -25,14 +26,8 @@ std::string key_of(int i) { return "k" + std::to_string(i); }
 
 void table(StreamsBuilder& builder) { builder.table(in, {.as = "rows"}); }
 
-class RestorerTest : public EmbeddedApp {
+class RestorerTest : public EmbeddedAppOnDisk {
  protected:
-  void SetUp() override {
-#ifdef __SANITIZE_THREAD__
-    GTEST_SKIP() << "ThreadSanitizer does not know Debian's RocksDB";
-#endif
-    EmbeddedApp::SetUp();
-  }
   // The changelog of the table's store, as another process would have left it. No value: a tombstone.
   using Update = std::pair<std::string, std::optional<std::string>>;
   void create_tables(int partitions) {
@@ -65,10 +60,7 @@ class RestorerTest : public EmbeddedApp {
     return result;
   }
   static double restores(const Streams& streams, const std::string& reason) {
-    for (const MetricValue& m : streams.metrics())
-      for (const auto& [tag, value] : m.name.tags)
-        if (m.name.name == "restores-total" && tag == "reason" && value == reason) return m.value;
-    return -1;
+    return metric_value(streams, "restore-metrics", "restores-total", {{"reason", reason}});
   }
 };
 

@@ -6,6 +6,7 @@
 
 #include "millrace/base/murmur2.h"
 #include "millrace/dsl/streams_builder.h"
+#include "tests/runtime/message_of.h"
 #include "tests/runtime/recorded_output.h"
 
 namespace millrace {

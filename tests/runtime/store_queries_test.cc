@@ -6,6 +6,7 @@
 #include "millrace/runtime/read_only_store.h"
 #include "tests/runtime/counting_app.h"
 #include "tests/runtime/embedded_app.h"
+#include "tests/runtime/message_of.h"
 
 namespace millrace {
 namespace {
@@ -24,17 +25,6 @@ void per_window(StreamsBuilder& builder) {
 void with_a_global_table(StreamsBuilder& builder) {
   builder.global_table(names, {.as = "all-names"});
   builder.stream(in).to(out);
-}
-
-// What a call throws.
-template <class E, class Call>
-std::string thrown(Call call) {
-  try {
-    call();
-  } catch (const E& e) {
-    return e.what();
-  }
-  return "nothing";
 }
 
 class StoreQueriesTest : public EmbeddedApp {
@@ -96,14 +86,14 @@ TEST_F(StoreQueriesTest, a_store_of_another_kind_or_type_is_refused_by_name) {
   create("in");
   create("names");
   auto streams = app(per_window);
-  EXPECT_THAT(thrown<ConfigError>([&] { streams->store<std::string, std::int64_t>("per-second"); }),
+  EXPECT_THAT(message_of<ConfigError>([&] { streams->store<std::string, std::int64_t>("per-second"); }),
               HasSubstr("store per-second is a window store: ask window_store()"));
-  EXPECT_THAT(thrown<ConfigError>([&] { streams->window_store<std::string, std::string>("per-second"); }),
+  EXPECT_THAT(message_of<ConfigError>([&] { streams->window_store<std::string, std::string>("per-second"); }),
               HasSubstr("store per-second has values of type long int, not std::string"));
-  EXPECT_THAT(thrown<ConfigError>([&] { streams->window_store<std::string, std::string>("per-hour"); }),
+  EXPECT_THAT(message_of<ConfigError>([&] { streams->window_store<std::string, std::string>("per-hour"); }),
               HasSubstr("there is no store per-hour"));
   streams = app(with_a_global_table);
-  EXPECT_THAT(thrown<ConfigError>([&] { streams->window_store<std::string, std::string>("all-names"); }),
+  EXPECT_THAT(message_of<ConfigError>([&] { streams->window_store<std::string, std::string>("all-names"); }),
               HasSubstr("store all-names is a key-value store: ask store()"));
 }
 
@@ -112,11 +102,11 @@ TEST_F(StoreQueriesTest, nobody_is_kept_waiting_by_an_application_that_does_not_
   auto streams = app(per_window);
   auto store = streams->window_store<std::string, std::int64_t>("per-second");
   const auto ask = [&] { store.fetch("k", {1'000}); };
-  EXPECT_THAT(thrown<std::runtime_error>(ask), HasSubstr("the application is CREATED"));
+  EXPECT_THAT(message_of<std::runtime_error>(ask), HasSubstr("the application is CREATED"));
   ASSERT_TRUE(streams->start());
-  EXPECT_EQ(thrown<std::runtime_error>(ask), "nothing");
+  EXPECT_EQ(message_of<std::runtime_error>(ask), "no such exception");
   ASSERT_TRUE(streams->close());
-  EXPECT_THAT(thrown<std::runtime_error>(ask), HasSubstr("the application is NOT_RUNNING"));
+  EXPECT_THAT(message_of<std::runtime_error>(ask), HasSubstr("the application is NOT_RUNNING"));
 }
 
 TEST_F(StoreQueriesTest, an_operator_that_asks_is_refused_at_once) {

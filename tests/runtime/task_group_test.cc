@@ -2,6 +2,7 @@
 #include <thread>
 
 #include "tests/runtime/counting_app.h"
+#include "tests/runtime/metric_value.h"
 
 namespace millrace {
 namespace {
@@ -10,11 +11,7 @@ using ::testing::HasSubstr;
 
 class TaskGroupTest : public CountingApp {
  protected:
-  static double redone(const Streams& streams) {
-    for (const MetricValue& m : streams.metrics())
-      if (m.name.name == "redo-total") return m.value;
-    return -1;
-  }
+  static double redone(const Streams& streams) { return metric_value(streams, "redo-metrics", "redo-total"); }
 };
 
 TEST_F(TaskGroupTest, a_task_whose_code_fails_is_replaced_and_nothing_is_lost_or_repeated) {

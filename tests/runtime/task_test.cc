@@ -5,6 +5,7 @@
 
 #include "millrace/runtime/offset_metadata.h"
 #include "millrace/topology_function.h"
+#include "tests/runtime/message_of.h"
 #include "tests/runtime/queue_fixture.h"
 #include "tests/runtime/recorded_output.h"
 #include "tests/statestore/memory_checkpoint.h"
