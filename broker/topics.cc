@@ -12,6 +12,8 @@ constexpr std::int16_t record_version = 0;
 constexpr ProducerId producer_id_block = 1000;
 // Whose directories a start may still find: a crash leaves those of one removal, a power cut may bring back some more.
 constexpr std::size_t removed_kept = 1000;
+// topics.log in synced-offsets: no topic has this id.
+constexpr TopicId changes_of_topics{0, 0};
 constexpr const char* topic_key = "topic";
 constexpr const char* removed_key = "removed";
 constexpr const char* producer_ids_key = "producer_ids";
@@ -133,8 +135,23 @@ Result<> Topics::repair() {
                  " bytes truncated");
     MR_TRY(file_->truncate(valid_size_, "topics.log.truncate"));
   }
+  MR_TRY(sync_last_change());
   const auto current = static_cast<std::int64_t>(topics_.size() + 2 * removed_.size() + 1);
   return changes_ > 64 && changes_ > 4 * current ? rewrite() : Result<>();
+}
+
+// A process that was killed, or whose sync failed, may have left a change that can be read and is not on disk. It is
+// written once more, since after a failed sync its pages count as clean, before anything is built on it.
+Result<> Topics::sync_last_change() {
+  if (logs_.synced_offsets().find(changes_of_topics, 0) == next_offset_) return {};
+  MR_ASSIGN(Bytes content, logs_.files().read_file(logs_.path() + "/topics.log"));
+  MR_TRY(file_->write_at(0, BytesView(content).substr(0, valid_size_), "topics.log.append"));
+  if (auto result = file_->sync("topics.log.sync"); !result) {
+    logs_.fence(result.error());
+    return result;
+  }
+  note_synced();
+  return {};
 }
 
 void Topics::forget(const std::string& name) {
@@ -185,8 +202,11 @@ Result<> Topics::write(BytesView key, BytesView value) {
     return result;
   }
   ++next_offset_;
+  note_synced();
   return {};
 }
+
+void Topics::note_synced() { logs_.synced_offsets().note(changes_of_topics, 0, next_offset_); }
 
 Result<> Topics::rewrite() {
   Bytes content;
@@ -208,6 +228,7 @@ Result<> Topics::rewrite() {
   std::string path = logs_.path() + "/topics.log";
   MR_TRY(logs_.files().write_file_atomically(path, content, "topics.log.rewrite"));
   MR_ASSIGN(file_, logs_.files().open(path, OpenMode::append));
+  note_synced();
   return {};
 }
 

@@ -42,8 +42,9 @@ class Topics {
  public:
   // Reads only. Error: CORRUPT_MESSAGE (damaged before its end), UNSUPPORTED_VERSION (a record of a newer Millrace).
   static Result<std::unique_ptr<Topics>> open(LogDirectory& logs);
-  // Truncates a torn tail and writes a long history anew. To be called once, before any change, when what was read has
-  // been found to fit the directories (Logs::open): what does not fit may be damage that somebody can still mend.
+  // Truncates a torn tail, has on disk what was read, and writes a long history anew. To be called once, before any
+  // change, when what was read has been found to fit the directories (Logs::open): what does not fit may be damage that
+  // somebody can still mend.
   Result<> repair();
 
   // A topic with a new id that could be created; nothing is written. Errors: INVALID_TOPIC_EXCEPTION,
@@ -67,6 +68,8 @@ class Topics {
   Result<> apply(BytesView key, BytesView value);
   Result<> write(BytesView key, BytesView value);
   Result<> rewrite();
+  Result<> sync_last_change();
+  void note_synced();
   void forget(const std::string& name);
 
   LogDirectory& logs_;

@@ -52,7 +52,9 @@ void SimFileContent::truncate(std::uint64_t size) {
   if (size > current_.size()) return write(size - 1, std::string_view("\0", 1));
   current_.resize(size);
   lowest_size_ = std::min(lowest_size_, size);
-  dirty_.erase(dirty_.lower_bound((size + page_size - 1) / page_size), dirty_.end());
+  const std::uint64_t first_cut_off = (size + page_size - 1) / page_size;
+  dirty_.erase(dirty_.lower_bound(first_cut_off), dirty_.end());
+  dropped_.erase(dropped_.lower_bound(first_cut_off), dropped_.end());
 }
 
 void SimFileContent::sync() {
@@ -61,12 +63,16 @@ void SimFileContent::sync() {
   for (std::uint64_t page : dirty_) {
     std::size_t at = page * page_size;
     if (at < current_.size()) current_.copy(durable_.data() + at, page_size, at);
+    dropped_.erase(page);
   }
   dirty_.clear();
   lowest_size_ = durable_.size();
 }
 
-void SimFileContent::fail_sync() { dirty_.clear(); }
+void SimFileContent::fail_sync() {
+  dropped_.merge(dirty_);
+  dirty_.clear();
+}
 
 void SimFileContent::cut_power(SeededRandom& random) {
   if (is_synced()) return;
@@ -91,6 +97,7 @@ void SimFileContent::cut_power(SeededRandom& random) {
   left.resize(size);
   current_ = durable_ = std::move(left);
   dirty_.clear();
+  dropped_.clear();
   lowest_size_ = size;
 }
 
@@ -218,6 +225,10 @@ void SimDisk::sync_all() {
   for (const NameChange& change : pending_) apply(change, &SimNode::durable_entries);
   pending_.clear();
   walk(*root_, "", [](const std::string&, SimNode& node) { node.content.sync(); });
+}
+
+void SimDisk::fail_sync_below(const std::string& directory) {
+  if (SimNodePtr node = find(directory)) walk(*node, "", [](const std::string&, SimNode& n) { n.content.fail_sync(); });
 }
 
 void SimDisk::power_cut(SeededRandom& random) {

@@ -32,7 +32,7 @@ class SimFileContent {
   const std::string& current() const { return current_; }
   const std::string& durable() const { return durable_; }
   bool is_synced() const {
-    return dirty_.empty() && current_.size() == durable_.size() && lowest_size_ == durable_.size();
+    return dirty_.empty() && dropped_.empty() && current_.size() == durable_.size() && lowest_size_ == durable_.size();
   }
   void write(std::uint64_t offset, std::string_view bytes);  // zeroes between the end and `offset`
   void truncate(std::uint64_t size);
@@ -45,8 +45,9 @@ class SimFileContent {
  private:
   std::string current_;
   std::string durable_;
-  std::set<std::uint64_t> dirty_;  // pages
-  std::uint64_t lowest_size_ = 0;  // since the last sync: what was cut off must not come back when it is synced
+  std::set<std::uint64_t> dirty_;    // pages
+  std::set<std::uint64_t> dropped_;  // clean, but not on the medium: of a sync that failed
+  std::uint64_t lowest_size_ = 0;    // since the last sync: what was cut off must not come back when it is synced
 };
 
 struct SimNode {
@@ -72,6 +73,8 @@ class SimDisk {
   Result<> sync_directory(const std::string& path);
   // Everything.
   void sync_all();
+  // A sync of all that failed: what was written to files below `directory` is forgotten.
+  void fail_sync_below(const std::string& directory);
   // Loses what was not synced, or part of it, as drawn; what is left is then durable.
   void power_cut(SeededRandom& random);
   // Bytes in files that have a name.

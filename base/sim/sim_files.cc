@@ -198,10 +198,13 @@ Result<> SimFiles::sync_directory(const std::string& directory, Site site) {
 }
 
 Result<> SimFiles::sync_filesystem(const std::string& path, Site site) {
-  return operate("cannot sync the filesystem of", path, site, [&]() -> Result<> {
-    if (!faults_.is_lie(site)) disk_.sync_all();
-    return {};
-  });
+  return operate(
+      "cannot sync the filesystem of", path, site,
+      [&]() -> Result<> {
+        if (!faults_.is_lie(site)) disk_.sync_all();
+        return {};
+      },
+      [&] { disk_.fail_sync_below(path); });
 }
 
 Result<std::unique_ptr<FileLock>> SimFiles::lock(const std::string& path) {

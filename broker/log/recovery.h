@@ -9,6 +9,7 @@
 //   - a valid batch follows, and nothing says that the bad one was synced, or flush=os: the kernel may write pages in
 //     any order, so the log is truncated there and the report says which offsets were lost
 //   - below the recovery point: refused in either mode
+// What may not be on disk, though it can be read, is written once more at its place: the next sync takes it along.
 // Producer state comes from the latest snapshot at or below the recovery point, and the batches after it.
 #pragma once
 #include <memory>

@@ -45,6 +45,34 @@ TEST(Topics, those_removed_are_remembered_when_the_history_is_written_anew) {
   EXPECT_LT(env.files().open("/d/topics.log", OpenMode::read).value()->size(), before / 4);
 }
 
+// A change that was written when the process died at its sync, or when its sync failed: the next process finds it.
+TEST(Topics, a_change_that_a_restart_finds_survives_a_power_cut) {
+  for (bool fails : {false, true}) {
+    sim::SimEnv env(1);
+    auto open = [&env] {
+      auto directory = *LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});
+      auto topics = *Topics::open(*directory);
+      EXPECT_TRUE(topics->repair());
+      return std::pair(std::move(directory), std::move(topics));
+    };
+    {
+      auto [directory, topics] = open();
+      ASSERT_TRUE(topics->add(*topics->propose("a", 1, {})));
+      fails ? env.faults().fail("topics.log.sync") : env.faults().kill("topics.log.sync", sim::Side::before);
+      ASSERT_FALSE(topics->add(*topics->propose("b", 1, {})));
+      env.kill();
+    }
+    env.reboot();
+    {
+      auto [directory, topics] = open();
+      ASSERT_EQ(topics->list().size(), 2u);
+      env.power_cut();
+    }
+    env.reboot();
+    EXPECT_EQ(open().second->list().size(), 2u);
+  }
+}
+
 TEST(Topics, damage_before_the_end_is_refused) {
   sim::SimEnv env(1);
   auto directory = *LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});

@@ -29,6 +29,7 @@ constexpr std::uint64_t most_operations = 4000;  // into a life, for what is to 
 // What goes wrong in one life.
 struct Fate {
   std::uint64_t operation = 0;  // 0: nothing on the way
+  std::string sync_site;        // if not empty: what fails is the sync here, the `operation`-th time
   enum class What { kill_before, kill_after, fail } what = What::kill_before;
   bool power_cut = false;  // at its end
   bool closes = false;     // in good order, if it gets there
@@ -95,10 +96,20 @@ class Run {
                 : draw_.chance(0.5) ? Fate::What::kill_before
                                     : Fate::What::kill_after;
     fate.power_cut = !run_.lie.empty() || draw_.chance(0.7);
+    if (fate.operation > 0 && draw_.chance(0.15)) draw_failing_sync(fate);
     fate.closes = draw_.chance(0.4);
     if (is_calm_) fate.operation = 0, fate.closes = true;
     fate.steps = 1 + static_cast<int>(draw_.below(is_long_ ? 60 : 8));
     return fate;
+  }
+  // Most of these live on with the kernel's cache, which shows what the disk never got.
+  void draw_failing_sync(Fate& fate) {
+    const auto& sites = env_.faults().sync_sites();
+    if (sites.empty()) return;
+    fate.what = Fate::What::fail;
+    fate.sync_site = *std::next(sites.begin(), static_cast<std::ptrdiff_t>(draw_.below(sites.size())));
+    fate.operation = 1 + draw_.below(8);
+    fate.power_cut = !run_.lie.empty() || draw_.chance(0.3);
   }
   void problem(const std::string& text) { outcome_.problems.push_back(text); }
   // An error is one only while the machine is well.
@@ -117,14 +128,16 @@ class Run {
       case Fate::What::kill_after:
         return env_.faults().kill_operation(fate.operation, Side::after);
       case Fate::What::fail:
-        return env_.faults().fail_operation(fate.operation);
+        return fate.sync_site.empty() ? env_.faults().fail_operation(fate.operation)
+                                      : env_.faults().fail(fate.sync_site, fate.operation);
     }
   }
 
   void live(const Fate& fate) {
     ++outcome_.lives;
     outcome_.facts.push_back("life " + std::to_string(outcome_.lives) + ": operation " +
-                             std::to_string(fate.operation) + " " + name_of(fate.what) +
+                             std::to_string(fate.operation) +
+                             (fate.sync_site.empty() ? " " : " of " + fate.sync_site + " ") + name_of(fate.what) +
                              (fate.power_cut ? ", power cut" : "") + (fate.closes ? ", closes" : "") + ", " +
                              std::to_string(fate.steps) + " steps");
     order(fate);

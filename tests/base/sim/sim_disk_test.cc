@@ -161,6 +161,20 @@ TEST(SimFileContent, after_a_failed_sync_the_next_one_does_not_write_the_pages) 
   content.sync();
   EXPECT_EQ(content.current(), "lost");
   EXPECT_EQ(content.durable(), std::string(4, '\0'));
+  SeededRandom random(1);
+  content.cut_power(random);
+  EXPECT_EQ(content.current(), std::string(4, '\0'));
+}
+
+TEST(SimFileContent, what_a_failed_sync_has_dropped_is_on_disk_when_it_was_written_once_more) {
+  SimFileContent content;
+  content.write(0, "kept");
+  content.fail_sync();
+  content.write(0, "kept");
+  content.sync();
+  SeededRandom random(1);
+  content.cut_power(random);
+  EXPECT_EQ(content.current(), "kept");
 }
 
 }  // namespace
