@@ -3,6 +3,7 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/system_clock.h>
 
+#include <atomic>
 #include <cstdarg>
 #include <cstdio>
 
@@ -37,16 +38,33 @@ const Sites& sites_of(const std::string& path) {
   return other;
 }
 
-IOStatus status_of(const Result<>& result) {
-  return result ? IOStatus::OK() : IOStatus::IOError(result.error().message());
-}
+// Once a call for a database has failed, nothing of it is changed any more. What the disk has of a change that failed
+// is not known, and RocksDB, which takes it for undone, would tidy up after it: remove a file that the manifest may
+// name. And a read that fails while it takes in a file it does not notice: it would enter the file with the wrong
+// bounds. So a failure leaves what a crash at its place leaves, and the next start goes on from there.
+class Fence {
+ public:
+  template <class Change>
+  IOStatus change(Change change) {
+    if (failed_.load()) return IOStatus::IOError("an earlier call for this database has failed");
+    const Result<> done = change();
+    return done ? IOStatus::OK() : failure(done.error());
+  }
+  IOStatus failure(const Error& error) {
+    failed_.store(true);
+    return IOStatus::IOError(error.message());
+  }
+
+ private:
+  std::atomic<bool> failed_{false};
+};
 
 class Sequential final : public rocksdb::FSSequentialFile {
  public:
-  explicit Sequential(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  Sequential(std::unique_ptr<File> file, Fence& fence) : file_(std::move(file)), fence_(fence) {}
   IOStatus Read(std::size_t n, const IOOptions&, Slice* result, char* scratch, IODebugContext*) override {
     auto read = file_->read_at(at_, scratch, n);
-    if (!read) return IOStatus::IOError(read.error().message());
+    if (!read) return fence_.failure(read.error());
     at_ += *read;
     *result = Slice(scratch, *read);
     return IOStatus::OK();
@@ -58,29 +76,32 @@ class Sequential final : public rocksdb::FSSequentialFile {
 
  private:
   std::unique_ptr<File> file_;
+  Fence& fence_;
   std::uint64_t at_ = 0;
 };
 
 class RandomAccess final : public rocksdb::FSRandomAccessFile {
  public:
-  explicit RandomAccess(std::unique_ptr<File> file) : file_(std::move(file)) {}
+  RandomAccess(std::unique_ptr<File> file, Fence& fence) : file_(std::move(file)), fence_(fence) {}
   IOStatus Read(std::uint64_t offset, std::size_t n, const IOOptions&, Slice* result, char* scratch,
                 IODebugContext*) const override {
     auto read = file_->read_at(offset, scratch, n);
-    if (!read) return IOStatus::IOError(read.error().message());
+    if (!read) return fence_.failure(read.error());
     *result = Slice(scratch, *read);
     return IOStatus::OK();
   }
 
  private:
   std::unique_ptr<File> file_;
+  Fence& fence_;
 };
 
 class Writable final : public rocksdb::FSWritableFile {
  public:
-  Writable(std::unique_ptr<File> file, const Sites& sites) : file_(std::move(file)), sites_(sites) {}
+  Writable(std::unique_ptr<File> file, Fence& fence, const Sites& sites)
+      : file_(std::move(file)), fence_(fence), sites_(sites) {}
   IOStatus Append(const Slice& data, const IOOptions&, IODebugContext*) override {
-    return status_of(file_->append(BytesView(data.data(), data.size()), sites_.append));
+    return fence_.change([&] { return file_->append(BytesView(data.data(), data.size()), sites_.append); });
   }
   IOStatus Append(const Slice& data, const IOOptions& options, const rocksdb::DataVerificationInfo&,
                   IODebugContext* debug) override {
@@ -88,28 +109,33 @@ class Writable final : public rocksdb::FSWritableFile {
   }
   IOStatus Truncate(std::uint64_t size, const IOOptions&, IODebugContext*) override {
     if (size == file_->size()) return IOStatus::OK();
-    return status_of(file_->truncate(size, sites_.truncate));
+    return fence_.change([&] { return file_->truncate(size, sites_.truncate); });
   }
   IOStatus Close(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
   IOStatus Flush(const IOOptions&, IODebugContext*) override { return IOStatus::OK(); }
-  IOStatus Sync(const IOOptions&, IODebugContext*) override { return status_of(file_->sync(sites_.sync)); }
+  IOStatus Sync(const IOOptions&, IODebugContext*) override {
+    return fence_.change([&] { return file_->sync(sites_.sync); });
+  }
   bool IsSyncThreadSafe() const override { return true; }
   std::uint64_t GetFileSize(const IOOptions&, IODebugContext*) override { return file_->size(); }
 
  private:
   std::unique_ptr<File> file_;
+  Fence& fence_;
   const Sites& sites_;
 };
 
 class Directory final : public rocksdb::FSDirectory {
  public:
-  Directory(millrace::FileSystem& files, std::string path) : files_(files), path_(std::move(path)) {}
+  Directory(millrace::FileSystem& files, Fence& fence, std::string path)
+      : files_(files), fence_(fence), path_(std::move(path)) {}
   IOStatus Fsync(const IOOptions&, IODebugContext*) override {
-    return status_of(files_.sync_directory(path_, "rocksdb.directory.sync"));
+    return fence_.change([&] { return files_.sync_directory(path_, "rocksdb.directory.sync"); });
   }
 
  private:
   millrace::FileSystem& files_;
+  Fence& fence_;
   std::string path_;
 };
 
@@ -129,24 +155,24 @@ class Files final : public rocksdb::FileSystem {
 
   IOStatus NewSequentialFile(const std::string& path, const FileOptions&,
                              std::unique_ptr<rocksdb::FSSequentialFile>* result, IODebugContext*) override {
-    return open<Sequential>(path, OpenMode::read, result);
+    return open<Sequential>(path, OpenMode::read, result, fence_);
   }
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions&,
                                std::unique_ptr<rocksdb::FSRandomAccessFile>* result, IODebugContext*) override {
-    return open<RandomAccess>(path, OpenMode::read, result);
+    return open<RandomAccess>(path, OpenMode::read, result, fence_);
   }
   IOStatus NewWritableFile(const std::string& path, const FileOptions&,
                            std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
-    return open<Writable>(path, OpenMode::replace, result, sites_of(path));
+    return open<Writable>(path, OpenMode::replace, result, fence_, sites_of(path));
   }
   IOStatus ReopenWritableFile(const std::string& path, const FileOptions&,
                               std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
-    return open<Writable>(path, OpenMode::append, result, sites_of(path));
+    return open<Writable>(path, OpenMode::append, result, fence_, sites_of(path));
   }
   IOStatus NewDirectory(const std::string& path, const IOOptions&, std::unique_ptr<rocksdb::FSDirectory>* result,
                         IODebugContext*) override {
     if (!files_.is_directory(path)) return IOStatus::PathNotFound(path);
-    *result = std::make_unique<Directory>(files_, path);
+    *result = std::make_unique<Directory>(files_, fence_, path);
     return IOStatus::OK();
   }
   IOStatus FileExists(const std::string& path, const IOOptions&, IODebugContext*) override {
@@ -156,27 +182,27 @@ class Files final : public rocksdb::FileSystem {
                        IODebugContext*) override {
     if (!files_.exists(path)) return IOStatus::NotFound(path);
     auto listed = files_.list(path);
-    if (!listed) return IOStatus::IOError(listed.error().message());
+    if (!listed) return fence_.failure(listed.error());
     *names = *std::move(listed);
     return IOStatus::OK();
   }
   IOStatus DeleteFile(const std::string& path, const IOOptions&, IODebugContext*) override {
     if (!files_.exists(path)) return IOStatus::NotFound(path);
-    return status_of(files_.remove(path, "rocksdb.remove"));
+    return fence_.change([&] { return files_.remove(path, "rocksdb.remove"); });
   }
   IOStatus CreateDir(const std::string& path, const IOOptions&, IODebugContext*) override {
-    return status_of(files_.make_directories(path));
+    return fence_.change([&] { return files_.make_directories(path); });
   }
   IOStatus CreateDirIfMissing(const std::string& path, const IOOptions&, IODebugContext*) override {
-    return status_of(files_.make_directories(path));
+    return fence_.change([&] { return files_.make_directories(path); });
   }
   IOStatus DeleteDir(const std::string& path, const IOOptions&, IODebugContext*) override {
-    return status_of(files_.remove_all(path, "rocksdb.remove"));
+    return fence_.change([&] { return files_.remove_all(path, "rocksdb.remove"); });
   }
   IOStatus GetFileSize(const std::string& path, const IOOptions&, std::uint64_t* size, IODebugContext*) override {
     if (!files_.exists(path)) return IOStatus::PathNotFound(path);
     auto file = files_.open(path, OpenMode::read);
-    if (!file) return IOStatus::IOError(file.error().message());
+    if (!file) return fence_.failure(file.error());
     *size = (*file)->size();
     return IOStatus::OK();
   }
@@ -188,13 +214,14 @@ class Files final : public rocksdb::FileSystem {
   // and loses the manifest's name would leave nothing that opens. So names made before a rename are durable before it.
   IOStatus RenameFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) override {
     const std::string directory = to.substr(0, to.rfind('/'));
-    if (auto synced = files_.sync_directory(directory, "rocksdb.rename.directory.sync"); !synced)
-      return status_of(synced);
-    return status_of(files_.rename(from, to, "rocksdb.rename"));
+    return fence_.change([&]() -> Result<> {
+      MR_TRY(files_.sync_directory(directory, "rocksdb.rename.directory.sync"));
+      return files_.rename(from, to, "rocksdb.rename");
+    });
   }
   // Asked for by an ingestion that moves its files, which deletes the first name afterwards: here it is gone at once.
   IOStatus LinkFile(const std::string& from, const std::string& to, const IOOptions&, IODebugContext*) override {
-    return status_of(files_.rename(from, to, "rocksdb.link"));
+    return fence_.change([&] { return files_.rename(from, to, "rocksdb.link"); });
   }
   IOStatus LockFile(const std::string& path, const IOOptions&, rocksdb::FileLock** lock, IODebugContext*) override {
     auto held = files_.lock(path);
@@ -226,12 +253,13 @@ class Files final : public rocksdb::FileSystem {
   IOStatus open(const std::string& path, OpenMode mode, std::unique_ptr<Result>* result, More&... more) {
     if (mode == OpenMode::read && !files_.exists(path)) return IOStatus::PathNotFound(path);
     auto file = files_.open(path, mode);
-    if (!file) return IOStatus::IOError(file.error().message());
+    if (!file) return fence_.failure(file.error());
     *result = std::make_unique<Opened>(*std::move(file), more...);
     return IOStatus::OK();
   }
 
   millrace::FileSystem& files_;
+  Fence fence_;
   const bool is_simulated_;
 };
 

@@ -12,7 +12,8 @@
 
 namespace millrace {
 
-// Threads: any, as far as `env` is; it outlives what is returned and every database opened with it.
+// For one database: when a call of it has failed, all further changes are refused.
+// Threads: any, as far as `env` is; it outlives what is returned and the database opened with it.
 std::shared_ptr<rocksdb::Env> make_rocksdb_env(Env& env);
 
 // RocksDB's errors as ours: base/log.h, with the directory. Nothing else that it has to say.

@@ -110,6 +110,34 @@ TEST_F(TaskDatabaseInSimulation, holds_the_last_of_checkpoints_written_both_ways
   cut_the_power_at_every_operation(write_six_both_ways);
 }
 
+// The process lives on after it and closes in good order; the next one finds what the kernel's cache has, and is cut
+// off.
+TEST_F(TaskDatabaseInSimulation, holds_the_last_checkpoint_or_the_one_under_way_after_a_failure_at_every_operation) {
+  SimEnv whole(1);
+  ASSERT_EQ(write_six_both_ways(whole), 6);
+  for (std::uint64_t at = 1; at <= whole.faults().operations(); ++at) {
+    SimEnv env(at);
+    env.faults().fail_operation(at);
+    const int reported = write_six_both_ways(env);
+    env.faults().clear();
+    env.kill();
+    env.reboot();
+    int version = 0;
+    {
+      auto database = open(env);
+      ASSERT_TRUE(database) << "operation " << at << ": " << database.error().text();
+      version = version_of(**database);
+      ASSERT_TRUE(version == reported || version == reported + 1)
+          << "operation " << at << ": " << version << " after " << reported;
+    }
+    env.power_cut();
+    env.reboot();
+    auto database = open(env);
+    ASSERT_TRUE(database) << "operation " << at << ": " << database.error().text();
+    ASSERT_EQ(version_of(**database), version) << "operation " << at;
+  }
+}
+
 // Whether some power cut after a reported checkpoint loses or tears it.
 bool is_caught_lying_about(std::string_view site, Write write = &TaskDatabase::insert) {
   for (std::uint64_t seed = 1; seed <= 60; ++seed) {
