@@ -14,19 +14,6 @@ namespace {
 
 constexpr std::size_t timestamp_size = 8, segment_size = 8;
 
-struct Update {
-  BytesView key, value;  // null data: deleted
-  Timestamp timestamp;
-  std::int64_t segment = 0;  // window stores only
-};
-
-// Where an update stands in the order of row keys: the first 16 bytes of its row key settle most comparisons without a
-// look at the key, which lies somewhere in 64 MiB.
-struct Place {
-  std::uint64_t first, second;
-  std::uint32_t index;  // of the update
-};
-
 std::uint64_t word_at(BytesView key, std::size_t at) {
   if (key.size() >= at + 8) return from_big_endian<std::uint64_t>(key.data() + at);
   char padded[8] = {};
@@ -34,7 +21,33 @@ std::uint64_t word_at(BytesView key, std::size_t at) {
   return from_big_endian<std::uint64_t>(padded);
 }
 
-// The last update of each key. A hash table of numbers in front of a vector: an update takes 48 bytes and two slots,
+// The first 16 bytes of the key are here too: they settle most comparisons without a look at the key, which lies
+// somewhere in 64 MiB.
+struct Update {
+  explicit Update(const RecordView& record)
+      : key(record.key),
+        value(record.has_value() ? record.value : BytesView()),
+        timestamp(record.timestamp),
+        first(word_at(key, 0)),
+        second(word_at(key, 8)) {}
+  bool has_key_of(const Update& other) const {
+    return first == other.first && second == other.second && key.size() == other.key.size() &&
+           (key.size() <= 16 || key == other.key);
+  }
+
+  BytesView key, value;  // null data: deleted
+  Timestamp timestamp;
+  std::uint64_t first, second;
+  std::int64_t segment = 0;  // window stores only
+};
+
+// Where an update stands in the order of row keys.
+struct Place {
+  std::uint64_t first, second;
+  std::uint32_t index;  // of the update
+};
+
+// The last update of each key. A hash table of numbers in front of a vector: an update takes 64 bytes and two slots,
 // and an overwritten one nothing, so that a tail of a few hot keys is as small as they are.
 class LastUpdates {
  public:
@@ -68,9 +81,9 @@ class LastUpdates {
       const Update& u = all_[i];
       const auto index = static_cast<std::uint32_t>(i);
       if (windowed_) {
-        places.push_back({static_cast<std::uint64_t>(u.segment), word_at(u.key, 0), index});
+        places.push_back({static_cast<std::uint64_t>(u.segment), u.first, index});
       } else {
-        places.push_back({word_at(u.key, 0), word_at(u.key, 8), index});
+        places.push_back({u.first, u.second, index});
       }
     }
     std::sort(places.begin(), places.end(), [&](const Place& a, const Place& b) {
@@ -90,7 +103,7 @@ class LastUpdates {
   };
 
   Result<> add(const RecordView& record, Timestamp& observed) {
-    Update update{record.key, record.has_value() ? record.value : BytesView(), record.timestamp};
+    Update update(record);
     if (windowed_) {
       if (record.key.size() < 12)
         return Error(ErrorCode::corrupt_message, "a window key of " + std::to_string(record.key.size()) + " bytes");
@@ -99,7 +112,7 @@ class LastUpdates {
       update.segment = segment_of(start, interval_);
     }
     const std::uint64_t hash = XXH3_64bits(record.key.data(), record.key.size());
-    Slot& slot = slot_of(record.key, hash);
+    Slot& slot = slot_of(update, hash);
     if (slot.number) {
       all_[slot.number - 1] = update;
       return {};
@@ -111,11 +124,11 @@ class LastUpdates {
   }
   static std::uint32_t tag(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
   // The key's slot, or the free one where it belongs.
-  Slot& slot_of(BytesView key, std::uint64_t hash) {
+  Slot& slot_of(const Update& update, std::uint64_t hash) {
     const std::size_t mask = slots_.size() - 1;
     for (std::size_t i = hash & mask;; i = (i + 1) & mask) {
       Slot& slot = slots_[i];
-      if (!slot.number || (slot.tag == tag(hash) && all_[slot.number - 1].key == key)) return slot;
+      if (!slot.number || (slot.tag == tag(hash) && all_[slot.number - 1].has_key_of(update))) return slot;
     }
   }
   void grow() {
