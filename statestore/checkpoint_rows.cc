@@ -69,6 +69,7 @@ class LastUpdates {
       RecordView record;
       while (reader.next(record)) MR_TRY(add(record, observed));
       MR_TRY(reader.status());
+      put_pending();  // before its bytes may go
     }
     return {};
   }
@@ -112,15 +113,29 @@ class LastUpdates {
       update.segment = segment_of(start, interval_);
     }
     const std::uint64_t hash = XXH3_64bits(record.key.data(), record.key.size());
+    __builtin_prefetch(&slots_[hash & (slots_.size() - 1)]);
+    pending_.push_back({update, hash});
+    if (pending_.size() == pending_max) put_pending();
+    return {};
+  }
+  // Some at a time, so that their cache misses overlap.
+  void put_pending() {
+    for (const Pending& p : pending_) {
+      const Slot& slot = slots_[p.hash & (slots_.size() - 1)];
+      if (slot.number) __builtin_prefetch(&all_[slot.number - 1], 1);
+    }
+    for (const Pending& p : pending_) put(p.update, p.hash);
+    pending_.clear();
+  }
+  void put(const Update& update, std::uint64_t hash) {
     Slot& slot = slot_of(update, hash);
     if (slot.number) {
       all_[slot.number - 1] = update;
-      return {};
+      return;
     }
     all_.push_back(update);
     slot = {tag(hash), static_cast<std::uint32_t>(all_.size())};
     if (all_.size() * 2 > slots_.size()) grow();
-    return {};
   }
   static std::uint32_t tag(std::uint64_t hash) { return static_cast<std::uint32_t>(hash >> 32); }
   // The key's slot, or the free one where it belongs.
@@ -146,6 +161,12 @@ class LastUpdates {
   const std::int64_t interval_;
   std::vector<Slot> slots_;  // power of two
   std::vector<Update> all_;
+  struct Pending {
+    Update update;
+    std::uint64_t hash;
+  };
+  static constexpr std::size_t pending_max = 32;
+  std::vector<Pending> pending_;
   std::vector<std::unique_ptr<Bytes>> decompressed_;
 };
 
