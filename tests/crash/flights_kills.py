@@ -158,6 +158,12 @@ class Kills:
         if wrong:
             sys.exit('after kills at ' + ', '.join(story) + ':\n  ' + '\n  '.join(wrong) + f'\nkept: {directory}')
         shutil.rmtree(directory)
+        if self.lives % 20 == 0:
+            print(self.sum(), flush=True)
+
+    def sum(self):
+        return f'{self.killed} kills, {self.in_commit} of them inside a commit, {self.missed} orders that no run reached, {self.lives} data ' \
+               'directories: every output topic as the oracle says'
 
 
 def main():
@@ -178,8 +184,7 @@ def main():
     while orders:
         kills.life(orders, counts, expected)
     shutil.rmtree(kills.work)
-    print(f'{len(counts)} places, {kills.killed} kills, {kills.in_commit} of them inside a commit, {kills.missed} orders that no run '
-          f'reached, {kills.lives} data directories: every output topic as the oracle says')
+    print(f'{len(counts)} places, {kills.sum()}')
     if kills.killed == 0:
         sys.exit('nothing was killed')
 
