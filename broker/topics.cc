@@ -146,13 +146,18 @@ Result<> Topics::sync_last_change() {
   if (logs_.synced_offsets().find(changes_of_topics, 0) == next_offset_) return {};
   MR_ASSIGN(Bytes content, logs_.files().read_file(logs_.path() + "/topics.log"));
   MR_TRY(file_->write_at(0, BytesView(content).substr(0, valid_size_), "topics.log.append"));
-  if (auto result = file_->sync("topics.log.sync"); !result) {
-    logs_.fence(result.error());
-    return result;
-  }
+  MR_TRY(sync());
   note_synced();
   return {};
 }
+
+Result<> Topics::sync() {
+  auto result = file_->sync("topics.log.sync");
+  if (!result) logs_.fence(result.error());
+  return result;
+}
+
+void Topics::note_synced() { logs_.synced_offsets().note(changes_of_topics, 0, next_offset_); }
 
 void Topics::forget(const std::string& name) {
   auto found = topics_.find(name);
@@ -197,16 +202,11 @@ Result<> Topics::write(BytesView key, BytesView value) {
     if (auto undone = file_->truncate(before, "topics.log.undo"); !undone) logs_.fence(undone.error());
     return result;
   }
-  if (auto result = file_->sync("topics.log.sync"); !result) {
-    logs_.fence(result.error());
-    return result;
-  }
+  MR_TRY(sync());
   ++next_offset_;
   note_synced();
   return {};
 }
-
-void Topics::note_synced() { logs_.synced_offsets().note(changes_of_topics, 0, next_offset_); }
 
 Result<> Topics::rewrite() {
   Bytes content;

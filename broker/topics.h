@@ -69,6 +69,7 @@ class Topics {
   Result<> write(BytesView key, BytesView value);
   Result<> rewrite();
   Result<> sync_last_change();
+  Result<> sync();
   void note_synced();
   void forget(const std::string& name);
 

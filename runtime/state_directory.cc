@@ -34,7 +34,6 @@ Result<> write_description(Env& env, const std::string& file, const Json& descri
   return env.files().write_file_atomically(file, description.dump(1) + "\n", "state.directory.describe");
 }
 
-// As Kafka's tools print it.
 std::string difference(const Json& was, const Json& is) {
   std::string out;
   for (const auto& [name, what] : was.items())

@@ -166,6 +166,7 @@ bool Task::process_one() {
     if (e.code()) throw;  // the log's, whatever the record
     throw failed(e.what());
   } catch (const StoreError& e) {
+    // Of the disk or a serde: no handler may skip it, the store would be wrong in silence.
     throw failed(e.what());
   } catch (const std::exception& e) {
     throw failed(std::string("a processor failed: ") + e.what() +

@@ -69,8 +69,8 @@ class LastUpdates {
       RecordView record;
       while (reader.next(record)) MR_TRY(add(record, observed));
       MR_TRY(reader.status());
-      put_pending();  // before its bytes may go
     }
+    put_pending();
     return {};
   }
 

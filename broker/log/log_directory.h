@@ -47,7 +47,7 @@ class LogDirectory {
   void report(const std::string& sentence) const { report_(sentence); }
 
   // A failed sync or a torn write that could not be undone: from here on nothing is written. Not retried, since the
-  // kernel has dropped the pages: only a restart, which reads what is on the disk, knows what is there.
+  // kernel has dropped the pages and calls them clean: a restart writes them once more (recovery.h).
   void fence(const Error& cause);
   // Error: KAFKA_STORAGE_ERROR with the first cause, once fenced.
   Result<> check() const;

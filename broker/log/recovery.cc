@@ -42,7 +42,6 @@ class Recovery {
     MR_TRY(load_epochs());
     MR_TRY(load_producers());
     MR_TRY(scan());
-    MR_TRY(write_unsynced_again());
     for (std::size_t i = 0; i + 1 < log_.segments.size(); ++i) MR_TRY(log_.segments[i]->seal());
     log_.epochs.truncate_from_end(log_.log_end);
     MR_TRY(drop_snapshots_after(log_.log_end));
@@ -195,19 +194,29 @@ class Recovery {
     if (!trusted) MR_TRY(prepare_indexes(segment, sound_[i], start));
     Offset expected = std::max(log_.log_end, segment.base_offset());
     bool first = true;
+    Result<> written;
     MR_ASSIGN(auto end, scan_batches(segment.file(), start, segment.size(), [&](const auto& batch, auto position) {
                 // In the middle of a segment the first batch tells where we are.
                 if (first && start > 0) expected = batch.base_offset();
                 first = false;
                 if (batch.base_offset() < expected) return false;
                 if ((batch.base_offset() >= recovery_point_ || !sound_[i]) && !batch.crc_matches()) return false;
+                if (batch.last_offset() >= synced_) written = write_again(segment, batch, position);
+                if (!written) return false;
                 expected = batch.last_offset() + 1;
                 return take(segment, batch, position, !trusted);
               }));
+    MR_TRY(written);
     log_.log_end = std::max(log_.log_end, expected);
     if (end == segment.size()) return {};
     stopped = true;
     return cut(i, end, expected);
+  }
+
+  // After a sync that failed, the kernel's cache still gives what the disk never got, to the next process too, and no
+  // later sync writes it: its pages count as clean. Writing the same bytes once more makes them dirty.
+  static Result<> write_again(const Segment& segment, const RecordBatchView& batch, std::uint64_t position) {
+    return segment.file().write_at(position, batch.bytes(), "log.recovery.unsynced");
   }
 
   // Below `start` the entries are good; the rest is computed anew.
@@ -276,31 +285,6 @@ class Recovery {
     for (std::size_t later = i + 1; later < log_.segments.size(); ++later) MR_TRY(log_.segments[later]->remove());
     log_.segments.resize(i + 1);
     return segment.truncate(position, expected);
-  }
-
-  // After a sync that failed, the kernel's cache still gives what the disk never got, to the next process too, and no
-  // later sync writes it: its pages count as clean. Writing the same bytes once more makes them dirty.
-  Result<> write_unsynced_again() {
-    for (std::size_t i = 0; i < log_.segments.size(); ++i) {
-      const bool last = i + 1 == log_.segments.size();
-      if ((last ? log_.log_end : log_.segments[i + 1]->base_offset()) <= synced_) continue;
-      auto& segment = *log_.segments[i];
-      std::uint64_t from = 0;
-      if (segment.base_offset() < synced_) {
-        MR_ASSIGN(from, segment.position_for(synced_));
-      }
-      MR_ASSIGN(from, scan_batches(segment.file(), from, segment.size(),
-                                   [&](const auto& batch, std::uint64_t) { return batch.last_offset() < synced_; }));
-      Bytes buffer;
-      for (constexpr std::uint64_t chunk = 1 << 20; from < segment.size(); from += buffer.size()) {
-        buffer.resize(std::min(chunk, segment.size() - from));
-        MR_ASSIGN(std::size_t have, segment.file().read_at(from, buffer.data(), buffer.size()));
-        if (have < buffer.size())
-          return Error(ErrorCode::kafka_storage_error, segment.path() + ": cut short meanwhile");
-        MR_TRY(segment.file().write_at(from, buffer, "log.recovery.unsynced"));
-      }
-    }
-    return {};
   }
 
   // The offset of a batch with a good CRC somewhere after `position`: at any byte, since lengths there cannot be

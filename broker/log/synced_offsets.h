@@ -4,8 +4,9 @@
 // un-synced pages in some order of its own (nothing acknowledged is lost: truncate), or the medium damaged what was
 // acknowledged (refuse to open). To tell them apart, every sync is noted here after it is done, and the note is not
 // synced itself: it costs one small write, and reaches the disk with the kernel's next round. A note that is lost makes
-// recovery more lenient, never wrong. (Kafka has no such note; the alternative, refusing always, would make a power cut
-// an outage.)
+// recovery more lenient, never wrong. What lies above the note may be in the kernel's cache alone, though it can be
+// read: recovery writes it once more (recovery.h). topics.log has a note too, as partition 0 of topic id 0. (Kafka has
+// no such note; the alternative, refusing always, would make a power cut an outage.)
 //
 // synced-offsets: slots of 32 bytes: topic id 16, partition i32, offset i64, CRC-32C u32 of the 28 bytes before.
 // (docs/formats/directory.md)

@@ -113,7 +113,9 @@ class Run {
   }
   void problem(const std::string& text) { outcome_.problems.push_back(text); }
   // An error is one only while the machine is well.
-  bool is_excused(const Fate& fate) const { return env_.is_killed() || fate.what == Fate::What::fail; }
+  bool is_excused(const Fate& fate) const {
+    return env_.is_killed() || (fate.operation > 0 && fate.what == Fate::What::fail);
+  }
 
   void order(const Fate& fate) {
     env_.faults().clear();
