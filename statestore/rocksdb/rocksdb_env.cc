@@ -3,9 +3,10 @@
 #include <rocksdb/file_system.h>
 #include <rocksdb/system_clock.h>
 
-#include <atomic>
 #include <cstdarg>
 #include <cstdio>
+#include <mutex>
+#include <optional>
 
 #include "millrace/base/log.h"
 
@@ -38,25 +39,45 @@ const Sites& sites_of(const std::string& path) {
   return other;
 }
 
+thread_local FailedReads failed_reads;
+
+IOStatus failed_read(const Error& error) {
+  ++failed_reads.count;
+  failed_reads.last = error.message();
+  return IOStatus::IOError(error.message());
+}
+
 // Once a call for a database has failed, nothing of it is changed any more. What the disk has of a change that failed
 // is not known, and RocksDB, which takes it for undone, would tidy up after it: remove a file that the manifest may
-// name. And a read that fails while it takes in a file it does not notice: it would enter the file with the wrong
-// bounds. So a failure leaves what a crash at its place leaves, and the next start goes on from there.
+// name. So a failure leaves what a crash at its place leaves, and the next start goes on from there.
+//
+// Reads of tables that the database has are the exception: flushes and compactions look at each read's status and enter
+// nothing that rests on a failed one, and a look-up enters nothing. The reads of a file that is taken in count: RocksDB
+// does not see one fail while it looks for the file's first and last key, and would enter it with the wrong ones. So do
+// those that make out what there is when a database is opened, which then does not open.
 class Fence {
  public:
   template <class Change>
   IOStatus change(Change change) {
-    if (failed_.load()) return IOStatus::IOError("an earlier call for this database has failed");
+    if (auto first = first_failure())
+      return IOStatus::IOError("nothing is changed after an earlier failure: " + *first);
     const Result<> done = change();
     return done ? IOStatus::OK() : failure(done.error());
   }
   IOStatus failure(const Error& error) {
-    failed_.store(true);
+    std::lock_guard lock(mutex_);
+    if (!first_failure_) first_failure_ = error.message();
     return IOStatus::IOError(error.message());
   }
 
  private:
-  std::atomic<bool> failed_{false};
+  std::optional<std::string> first_failure() {
+    std::lock_guard lock(mutex_);
+    return first_failure_;
+  }
+
+  std::mutex mutex_;
+  std::optional<std::string> first_failure_;
 };
 
 class Sequential final : public rocksdb::FSSequentialFile {
@@ -82,18 +103,19 @@ class Sequential final : public rocksdb::FSSequentialFile {
 
 class RandomAccess final : public rocksdb::FSRandomAccessFile {
  public:
-  RandomAccess(std::unique_ptr<File> file, Fence& fence) : file_(std::move(file)), fence_(fence) {}
+  // `fence`: null if a failed read does not count.
+  RandomAccess(std::unique_ptr<File> file, Fence* fence) : file_(std::move(file)), fence_(fence) {}
   IOStatus Read(std::uint64_t offset, std::size_t n, const IOOptions&, Slice* result, char* scratch,
                 IODebugContext*) const override {
     auto read = file_->read_at(offset, scratch, n);
-    if (!read) return fence_.failure(read.error());
+    if (!read) return fence_ ? fence_->failure(read.error()) : failed_read(read.error());
     *result = Slice(scratch, *read);
     return IOStatus::OK();
   }
 
  private:
   std::unique_ptr<File> file_;
-  Fence& fence_;
+  Fence* const fence_;
 };
 
 class Writable final : public rocksdb::FSWritableFile {
@@ -150,24 +172,34 @@ class Lock final : public rocksdb::FileLock {
 // Missing files are told from unreadable ones: RocksDB makes a database of the first and refuses the second.
 class Files final : public rocksdb::FileSystem {
  public:
-  explicit Files(Env& env) : files_(env.files()), is_simulated_(env.is_simulated()) {}
+  Files(Env& env, std::string taken_in_from)
+      : files_(env.files()), taken_in_from_(std::move(taken_in_from)), is_simulated_(env.is_simulated()) {}
   const char* Name() const override { return "millrace"; }
 
   IOStatus NewSequentialFile(const std::string& path, const FileOptions&,
                              std::unique_ptr<rocksdb::FSSequentialFile>* result, IODebugContext*) override {
-    return open<Sequential>(path, OpenMode::read, result, fence_);
+    if (!files_.exists(path)) return IOStatus::PathNotFound(path);
+    auto file = files_.open(path, OpenMode::read);
+    if (!file) return fence_.failure(file.error());
+    *result = std::make_unique<Sequential>(*std::move(file), fence_);
+    return IOStatus::OK();
   }
   IOStatus NewRandomAccessFile(const std::string& path, const FileOptions&,
                                std::unique_ptr<rocksdb::FSRandomAccessFile>* result, IODebugContext*) override {
-    return open<RandomAccess>(path, OpenMode::read, result, fence_);
+    if (!files_.exists(path)) return IOStatus::PathNotFound(path);
+    auto file = files_.open(path, OpenMode::read);
+    if (!file) return failed_read(file.error());
+    const bool is_taken_in = path.starts_with(taken_in_from_ + "/");
+    *result = std::make_unique<RandomAccess>(*std::move(file), is_taken_in ? &fence_ : nullptr);
+    return IOStatus::OK();
   }
   IOStatus NewWritableFile(const std::string& path, const FileOptions&,
                            std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
-    return open<Writable>(path, OpenMode::replace, result, fence_, sites_of(path));
+    return open_writable(path, OpenMode::replace, result);
   }
   IOStatus ReopenWritableFile(const std::string& path, const FileOptions&,
                               std::unique_ptr<rocksdb::FSWritableFile>* result, IODebugContext*) override {
-    return open<Writable>(path, OpenMode::append, result, fence_, sites_of(path));
+    return open_writable(path, OpenMode::append, result);
   }
   IOStatus NewDirectory(const std::string& path, const IOOptions&, std::unique_ptr<rocksdb::FSDirectory>* result,
                         IODebugContext*) override {
@@ -249,17 +281,18 @@ class Files final : public rocksdb::FileSystem {
   }
 
  private:
-  template <class Opened, class Result, class... More>
-  IOStatus open(const std::string& path, OpenMode mode, std::unique_ptr<Result>* result, More&... more) {
-    if (mode == OpenMode::read && !files_.exists(path)) return IOStatus::PathNotFound(path);
-    auto file = files_.open(path, mode);
-    if (!file) return fence_.failure(file.error());
-    *result = std::make_unique<Opened>(*std::move(file), more...);
-    return IOStatus::OK();
+  // Makes the file, or empties it: a change.
+  IOStatus open_writable(const std::string& path, OpenMode mode, std::unique_ptr<rocksdb::FSWritableFile>* result) {
+    return fence_.change([&]() -> Result<> {
+      MR_ASSIGN(auto file, files_.open(path, mode));
+      *result = std::make_unique<Writable>(std::move(file), fence_, sites_of(path));
+      return {};
+    });
   }
 
   millrace::FileSystem& files_;
   Fence fence_;
+  const std::string taken_in_from_;
   const bool is_simulated_;
 };
 
@@ -284,8 +317,8 @@ class StandingClock final : public rocksdb::SystemClock {
 // below is not called.
 class RocksDbEnv final : public rocksdb::EnvWrapper {
  public:
-  explicit RocksDbEnv(millrace::Env& env) : EnvWrapper(rocksdb::Env::Default()) {
-    file_system_ = std::make_shared<Files>(env);
+  RocksDbEnv(millrace::Env& env, std::string taken_in_from) : EnvWrapper(rocksdb::Env::Default()) {
+    file_system_ = std::make_shared<Files>(env, std::move(taken_in_from));
     system_clock_ = env.is_simulated() ? std::make_shared<StandingClock>(env.clock().now()) : SystemClock::Default();
   }
   using Status = rocksdb::Status;
@@ -343,7 +376,11 @@ class ErrorLog final : public rocksdb::Logger {
 
 }  // namespace
 
-std::shared_ptr<rocksdb::Env> make_rocksdb_env(Env& env) { return std::make_shared<RocksDbEnv>(env); }
+std::shared_ptr<rocksdb::Env> make_rocksdb_env(Env& env, std::string taken_in_from) {
+  return std::make_shared<RocksDbEnv>(env, std::move(taken_in_from));
+}
+
+const FailedReads& failed_reads_of_this_thread() { return failed_reads; }
 
 std::shared_ptr<rocksdb::Logger> make_rocksdb_logger(std::string directory) {
   return std::make_shared<ErrorLog>(std::move(directory));

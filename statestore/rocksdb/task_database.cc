@@ -129,6 +129,24 @@ Result<StorePosition> decode_position(BytesView in) {
   return p;
 }
 
+// Error: a read has failed in `call`, whatever RocksDB made of it.
+template <class Call>
+Result<> reading(const std::string& directory, Call call) {
+  const FailedReads& failed = failed_reads_of_this_thread();
+  const std::uint64_t failed_before = failed.count;
+  call();
+  if (failed.count != failed_before) return storage_error(directory, rocksdb::Status::IOError(failed.last));
+  return {};
+}
+
+// Whether `rows` stands on a row after `move` has moved it.
+template <class Move>
+Result<bool> moved(const rocksdb::Iterator& rows, const std::string& directory, Move move) {
+  MR_TRY(reading(directory, move));
+  if (!rows.Valid() && !rows.status().ok()) return storage_error(directory, rows.status());
+  return rows.Valid();
+}
+
 class Scan final : public RowIterator {
  public:
   // `directory`, for messages, outlives it.
@@ -144,30 +162,26 @@ class Scan final : public RowIterator {
       upper_ = slice(*to_);
       options.iterate_upper_bound = &upper_;
     }
-    rows_.reset(db->NewIterator(options, family));
+    auto made = reading(directory_, [&] { rows_.reset(db->NewIterator(options, family)); });
+    if (!made) throw StoreError(made.error().text());
   }
   bool next() override {
-    if (!started_) {
-      ascending_ ? rows_->SeekToFirst() : rows_->SeekToLast();
-      started_ = true;
-    } else {
-      ascending_ ? rows_->Next() : rows_->Prev();
-    }
-    return is_there();
+    if (started_) return moved_by([&] { ascending_ ? rows_->Next() : rows_->Prev(); });
+    return moved_by([&] { ascending_ ? rows_->SeekToFirst() : rows_->SeekToLast(); });
   }
   bool seek(BytesView key) override {
-    ascending_ ? rows_->Seek(slice(key)) : rows_->SeekForPrev(slice(key));
-    started_ = true;
-    return is_there();
+    return moved_by([&] { ascending_ ? rows_->Seek(slice(key)) : rows_->SeekForPrev(slice(key)); });
   }
   BytesView key() const override { return view(rows_->key()); }
   BytesView value() const override { return view(rows_->value()); }
 
  private:
-  bool is_there() const {
-    if (rows_->Valid()) return true;
-    if (!rows_->status().ok()) throw StoreError(storage_error(directory_, rows_->status()).text());
-    return false;
+  template <class Move>
+  bool moved_by(Move move) {
+    started_ = true;
+    auto is_there = moved(*rows_, directory_, move);
+    if (!is_there) throw StoreError(is_there.error().text());
+    return *is_there;
   }
   const std::string& directory_;
   std::optional<Bytes> from_, to_;
@@ -282,7 +296,7 @@ Result<std::unique_ptr<TaskDatabase>> TaskDatabase::open(Env& env, const std::st
   MR_TRY(env.files().make_durable_directories(directory, "state.task.directory.parent"));
   if (env.files().exists(scratch_in(directory)))  // an ingestion that was cut off
     MR_TRY(env.files().remove_all(scratch_in(directory), "checkpoint.scratch.clear"));
-  std::shared_ptr<rocksdb::Env> rocksdb_env = make_rocksdb_env(env);
+  std::shared_ptr<rocksdb::Env> rocksdb_env = make_rocksdb_env(env, scratch_in(directory));
   rocksdb::DBOptions options = database_options(*memory, rocksdb_env.get(), directory);
   std::vector<std::string> there;
   rocksdb::DB::ListColumnFamilies(options, directory, &there).PermitUncheckedError();  // not there yet: none
@@ -413,9 +427,10 @@ Result<> TaskDatabase::clear(std::size_t index) {
   rocksdb::WriteBatch batch;
   auto* family = c.rows[index]->family();
   // There is no "delete all": up to the last key, and that key.
-  std::unique_ptr<rocksdb::Iterator> rows(c.db->NewIterator(rocksdb::ReadOptions(), family));
-  rows->SeekToLast();
-  if (rows->Valid()) {
+  std::unique_ptr<rocksdb::Iterator> rows;
+  MR_TRY(reading(c.directory, [&] { rows.reset(c.db->NewIterator(rocksdb::ReadOptions(), family)); }));
+  MR_ASSIGN(const bool has_rows, moved(*rows, c.directory, [&] { rows->SeekToLast(); }));
+  if (has_rows) {
     batch.DeleteRange(family, rocksdb::Slice(), rows->key());
     batch.Delete(family, rows->key());
   }

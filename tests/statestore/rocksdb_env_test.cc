@@ -1,19 +1,24 @@
 // A task's database on the simulated disk: killed and cut off at every operation, its syncs taken away.
 #include "millrace/statestore/rocksdb/rocksdb_env.h"
 
-#include <gtest/gtest.h>
+#include <gmock/gmock.h>
+#include <rocksdb/file_system.h>
 
 #include <functional>
+#include <map>
 
 #include "millrace/base/log.h"
 #include "millrace/base/sim/sim_env.h"
 #include "millrace/statestore/rocksdb/task_database.h"
+#include "millrace/statestore/store_error.h"
 
 namespace millrace {
 namespace {
 
 using sim::Side;
 using sim::SimEnv;
+using ::testing::AllOf;
+using ::testing::HasSubstr;
 
 constexpr int keys = 20;
 
@@ -253,6 +258,182 @@ TEST_F(TaskDatabaseInSimulation, reports_a_failed_sync_and_keeps_the_checkpoint_
   // Of each of three files once where it is made and once where the database takes it in.
   for (std::uint64_t pass = 1; pass <= 6; ++pass) fail_a_sync(&TaskDatabase::ingest, "rocksdb.sst.sync", pass);
   fail_a_sync(&TaskDatabase::ingest, "rocksdb.link", 2);
+}
+
+// ---------------------------------------------------------------- what counts as a failure
+
+TEST_F(TaskDatabaseInSimulation, writes_checkpoints_after_a_look_up_and_a_scan_that_have_failed_once) {
+  SimEnv env(1);
+  {
+    auto database = open(env);
+    ASSERT_TRUE(database);
+    ASSERT_TRUE((*database)->insert({update(0, 1), update(1, 1)}));
+  }
+  auto database = open(env);  // nothing is in memory any more
+  ASSERT_TRUE(database);
+  std::string value;
+  env.faults().fail("read");
+  EXPECT_FALSE((*database)->rows(0)->get("key100", value));
+  env.faults().fail("read");
+  EXPECT_THROW((*database)->rows(1)->scan({}, {}, true)->next(), StoreError);
+  EXPECT_EQ(version_of(**database), 1);
+  auto inserted = (*database)->insert({update(0, 2), update(1, 2)});
+  ASSERT_TRUE(inserted) << inserted.error().text();
+  ASSERT_TRUE((*database)->ingest({update(0, 3), update(1, 3)}));
+  EXPECT_EQ(version_of(**database), 3);
+}
+
+TEST_F(TaskDatabaseInSimulation, keeps_a_store_whose_last_row_cannot_be_read_for_clear) {
+  SimEnv env(1);
+  {
+    auto database = open(env);
+    ASSERT_TRUE(database);
+    ASSERT_TRUE((*database)->insert({update(0, 1), update(1, 1)}));
+  }
+  auto database = open(env);
+  ASSERT_TRUE(database);
+  env.faults().fail("read");
+  EXPECT_FALSE((*database)->clear(0));
+  EXPECT_EQ(version_of(**database), 1);
+  auto cleared = (*database)->clear(0);
+  ASSERT_TRUE(cleared) << cleared.error().text();
+  EXPECT_FALSE((*database)->rows(0)->scan({}, {}, true)->next());
+}
+
+// "key101 key102", in the order of the scan.
+std::string keys_of(TaskDatabase& database, bool ascending) {
+  std::string all;
+  auto rows = database.rows(0)->scan({}, {}, ascending);
+  while (rows->next()) all += (all.empty() ? "" : " ") + Bytes(rows->key());
+  return all;
+}
+
+// RocksDB forgets an error when a range deletion makes its iterator seek anew.
+TEST_F(TaskDatabaseInSimulation, scans_all_rows_or_fails_whichever_read_fails_beside_a_range_deletion) {
+  SimEnv env(1);
+  {
+    auto database = open(env);
+    ASSERT_TRUE(database);
+    ASSERT_TRUE((*database)->ingest({update(0, 1)}));
+    TaskDatabase::Update second{0, {}};
+    second.rows.expired_below = Bytes("key110");
+    second.rows.add("key120", "new");
+    ASSERT_TRUE((*database)->ingest({second}));
+  }
+  for (const bool ascending : {true, false}) {
+    const std::string all = keys_of(**open(env), ascending);
+    ASSERT_EQ(all.size(), 11 * std::string("key110 ").size() - 1);
+    int failed = 0;
+    for (std::uint64_t at = 1; failed + 1 == static_cast<int>(at); ++at) {
+      auto database = open(env);
+      ASSERT_TRUE(database);
+      env.faults().fail("read", at);
+      try {
+        ASSERT_EQ(keys_of(**database, ascending), all) << "read " << at;
+      } catch (const StoreError& e) {
+        EXPECT_THAT(e.what(), HasSubstr("cannot read /state/0_0"));
+        ++failed;
+      }
+      env.faults().clear();
+    }
+    EXPECT_GE(failed, 2);
+  }
+}
+
+TEST_F(TaskDatabaseInSimulation, names_what_failed_first_when_it_refuses_a_checkpoint) {
+  SimEnv env(1);
+  auto database = open(env);
+  ASSERT_TRUE(database);
+  env.faults().fail("read");  // of a file that is taken in
+  ASSERT_FALSE((*database)->ingest({update(0, 1), update(1, 1)}));
+  for (Write write : {&TaskDatabase::insert, &TaskDatabase::ingest}) {
+    auto refused = ((**database).*write)({update(0, 2), update(1, 2)});
+    ASSERT_FALSE(refused);
+    EXPECT_THAT(refused.error().message(), AllOf(HasSubstr("earlier failure"), HasSubstr("cannot read /state/0_0"),
+                                                 HasSubstr("Input/output error (simulated)")));
+  }
+}
+
+TEST_F(TaskDatabaseInSimulation, makes_and_empties_no_file_once_a_call_has_failed) {
+  SimEnv env(1);
+  ASSERT_TRUE(env.files().make_directories("/state"));
+  auto files = make_rocksdb_env(env, "/state/ingest")->GetFileSystem();
+  std::unique_ptr<rocksdb::FSWritableFile> file;
+  ASSERT_TRUE(files->NewWritableFile("/state/1.sst", {}, &file, nullptr).ok());
+  ASSERT_TRUE(file->Append("row", {}, nullptr).ok());
+  env.faults().fail("rocksdb.sst.sync");
+  EXPECT_FALSE(file->Sync({}, nullptr).ok());
+  EXPECT_FALSE(files->NewWritableFile("/state/1.sst", {}, &file, nullptr).ok());
+  EXPECT_FALSE(files->NewWritableFile("/state/2.sst", {}, &file, nullptr).ok());
+  EXPECT_FALSE(files->ReopenWritableFile("/state/3.sst", {}, &file, nullptr).ok());
+  EXPECT_EQ(env.files().list("/state").value(), std::vector<std::string>{"1.sst"});
+  EXPECT_EQ(env.files().read_file("/state/1.sst").value(), "row");
+}
+
+using Content = std::map<std::string, std::string>;
+
+// Replaces, deletes, and every third time lets expire; `content` becomes what the store holds then.
+TaskDatabase::Update churn(int version, Content& content) {
+  const auto key = [](int k) { return "key" + std::to_string(1000 + k); };
+  TaskDatabase::Update u{0, {}};
+  u.rows.position.topic = {1, 2};
+  u.rows.position.next_offset = version;
+  if (version % 3 == 0) {
+    u.rows.expired_below = Bytes(key(version * 4));
+    content.erase(content.begin(), content.lower_bound(key(version * 4)));
+  }
+  for (int k = version * 4; k < version * 4 + keys; ++k) {
+    const bool is_deleted = (k + version) % 5 == 0;
+    u.rows.add(key(k), "value " + std::to_string(version), is_deleted);
+    is_deleted ? void(content.erase(key(k))) : void(content[key(k)] = "value " + std::to_string(version));
+  }
+  return u;
+}
+
+Content content_of(TaskDatabase& database) {
+  Content content;
+  auto rows = database.rows(0)->scan({}, {}, true);
+  while (rows->next()) content[std::string(rows->key())] = std::string(rows->value());
+  return content;
+}
+
+// Look-ups, ingestions, flushes and compactions, opened anew in the middle.
+TEST_F(TaskDatabaseInSimulation, enters_nothing_that_rests_on_a_failed_read_whichever_read_fails) {
+  std::vector<Content> contents(1);
+  std::vector<TaskDatabase::Update> updates;
+  for (int version = 1; version <= 12; ++version) {
+    contents.push_back(contents.back());
+    updates.push_back(churn(version, contents.back()));
+  }
+  bool has_failed = true;
+  for (std::uint64_t at = 1; has_failed; ++at) {
+    SimEnv env(at);
+    env.faults().fail("read", at);
+    std::size_t reported = 0;
+    for (std::size_t until : {6, 12}) {
+      auto database = open(env);
+      while (database && reported < until) {
+        auto write = reported % 2 ? &TaskDatabase::ingest : &TaskDatabase::insert;
+        if (!((**database).*write)({updates[reported]})) break;
+        ++reported;
+        try {
+          ASSERT_EQ(content_of(**database), contents[reported]) << "read " << at;
+        } catch (const StoreError&) {
+        }
+      }
+      if (reported < until) break;
+    }
+    has_failed = env.faults().passes().at("read") >= at;
+    env.faults().clear();
+    env.power_cut();
+    env.reboot();
+    auto database = open(env);
+    ASSERT_TRUE(database) << "read " << at << ": " << database.error().text();
+    const auto position = (*database)->position(0);
+    const std::size_t version = position ? static_cast<std::size_t>(position->next_offset) : 0;
+    ASSERT_TRUE(version == reported || version == reported + 1) << "read " << at;
+    ASSERT_EQ(content_of(**database), contents[version]) << "read " << at;
+  }
 }
 
 }  // namespace
