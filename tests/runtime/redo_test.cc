@@ -392,5 +392,49 @@ TEST(RedoInSimulation, a_task_that_gets_further_with_each_failure_has_its_time_a
   for (int i = 0; i < 6; ++i) EXPECT_GE(calls.of("slow" + std::to_string(i)), 3) << i;
 }
 
+// The database of a task that is replaced stays open.
+TEST(RedoInSimulation, a_read_of_a_store_that_fails_once_costs_its_task_a_replacement_and_nothing_else) {
+  sim::SimEnv env(sim::SimOptions{.seed = 1});
+  EmbeddedConfig config;
+  config.data_dir = "/data";
+  auto log = open_embedded(env, config);
+  ASSERT_TRUE(log) << log.error().text();
+  for (const char* topic : {"in", "counts"}) ASSERT_TRUE((*log)->admin().create_topic({topic, 1, {}}));
+  const auto topology = [&] {
+    StreamsBuilder builder;
+    builder.stream(in)
+        .map_values([&](const std::string& value) {
+          calls.digest(value);
+          if (value == "last" && calls.of(value) == 1) env.faults().fail("read");  // that of the count
+          return value;
+        })
+        .group_by_key()
+        .count({.as = "counted"})
+        .to_stream()
+        .to(counts);
+    return builder.build();
+  };
+  calls.reset();
+  for (const char* value : {"first", "last"}) {
+    auto producer = (*log)->make_producer({});
+    ASSERT_TRUE(producer);
+    ASSERT_TRUE((*producer)->send(ProducerRecord{"in", 0, Bytes("k"), Bytes(value), Timestamp{1000}, {}}, {}));
+    ASSERT_TRUE((*producer)->flush());
+    Streams streams("app", topology(), StreamsOptions{{}, "/state", "/data"}, env, **log);
+    std::string failure;
+    streams.set_uncaught_exception_handler([&](const Error& why) {
+      failure = why.message();
+      return StreamThreadExceptionResponse::replace_thread;
+    });
+    ASSERT_TRUE(streams.start());
+    auto ran = streams.run_until_end_of_input();
+    ASSERT_TRUE(ran) << ran.error().text();
+    auto closed = streams.close();
+    ASSERT_TRUE(closed) << closed.error().text();
+    EXPECT_EQ(failure.find("Input/output error (simulated)") != failure.npos, value == std::string("last")) << failure;
+  }
+  EXPECT_EQ(calls.of("last"), 2);
+}
+
 }  // namespace
 }  // namespace millrace
