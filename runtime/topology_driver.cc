@@ -1,9 +1,10 @@
 #include "millrace/runtime/topology_driver.h"
 
+#include <algorithm>
 #include <deque>
+#include <span>
 #include <stdexcept>
 
-#include "millrace/base/assert.h"
 #include "millrace/base/env_real.h"
 #include "millrace/runtime/checkpointer.h"
 #include "millrace/runtime/global_input.h"
@@ -19,28 +20,31 @@ using Produced = TopologyDriver::Produced;
 
 class Capture final : public TaskOutput {
  public:
-  int topic(const std::string& topic) override {
-    for (std::size_t i = 0; i < topics_.size(); ++i)
-      if (topics_[i] == topic) return static_cast<int>(i);
-    topics_.push_back(topic);
-    return static_cast<int>(topics_.size() - 1);
-  }
-  int unlogged(const std::string& store) override {
-    MR_ASSERT(store.empty(), "the driver keeps no rows of a store that is not logged");
-    return -1;
-  }
+  int topic(const std::string& topic) override { return number_of({topic, &all}); }
+  int unlogged(const std::string& store) override { return number_of({store, &unlogged_rows}); }
   int partition_count(int) override { return 1; }
   void send(int topic, PartitionId, Timestamp timestamp, BytesView key, BytesView value,
             const Headers* headers) override {
     auto copy = [](BytesView v) { return v.data() ? std::optional<Bytes>(Bytes(v)) : std::nullopt; };
-    all.push_back({topics_[static_cast<std::size_t>(topic)], copy(key), copy(value), timestamp,
-                   headers ? *headers : Headers{}, input});
+    const Target& target = targets_[static_cast<std::size_t>(topic)];
+    target.to->push_back({target.name, copy(key), copy(value), timestamp, headers ? *headers : Headers{}, input});
   }
   std::vector<Produced> all;
+  std::vector<Produced> unlogged_rows;  // their topic is the store's name
   int input = -1;
 
  private:
-  std::vector<std::string> topics_;
+  struct Target {
+    std::string name;
+    std::vector<Produced>* to;
+    bool operator==(const Target&) const = default;
+  };
+  int number_of(const Target& target) {
+    auto found = std::find(targets_.begin(), targets_.end(), target);
+    if (found == targets_.end()) found = targets_.insert(found, target);
+    return static_cast<int>(found - targets_.begin());
+  }
+  std::vector<Target> targets_;
 };
 
 }  // namespace
@@ -50,7 +54,7 @@ struct TopologyDriver::Content {
   TaskSettings settings;
   Capture output;
   std::unique_ptr<TaskDatabase> database;
-  std::vector<std::string> stored;  // names of the stores in the database: those with a changelog of their own
+  std::vector<std::string> stored;  // names of the stores in the database
   struct Global {
     Global(const TopologyNode& source, const StoreSpec& spec, OnError on_error, TaskCounters& counters)
         : store(spec), input(source, {source.topics.at(0), 0}, store, on_error, counters) {}
@@ -98,7 +102,7 @@ void TopologyDriver::Content::open_globals() {
 
 void TopologyDriver::Content::open_task(const DriverOptions& options) {
   for (const StoreSpec& spec : topology.stores)
-    if (!spec.is_global && !spec.in_memory && spec.has_own_changelog()) stored.push_back(spec.name);
+    if (!spec.is_global && !spec.in_memory) stored.push_back(spec.name);
   if (!options.state_directory.empty()) {
     auto opened = TaskDatabase::open(real_env(), options.state_directory, stored, make_database_memory(8 << 20));
     if (!opened) throw StreamsError(opened.error().text());
@@ -146,12 +150,12 @@ void TopologyDriver::Content::commit() {
 void TopologyDriver::Content::checkpoint() {
   std::vector<TaskDatabase::Update> updates;
   for (const Task::Store& s : task->stores()) {
+    if (!s.changelog) continue;
+    const bool is_logged = s.spec->has_own_changelog();
     RecordBatchBuilder builder;
-    for (std::size_t i = checkpointed; i < output.all.size(); ++i) {
-      const Produced& p = output.all[i];
-      if (p.topic != s.changelog_topic || !s.changelog) continue;
-      builder.append(p.timestamp, *p.key, p.value ? BytesView(*p.value) : BytesView());
-    }
+    for (const Produced& p : is_logged ? std::span(output.all).subspan(checkpointed) : std::span(output.unlogged_rows))
+      if (p.topic == (is_logged ? s.changelog_topic : s.spec->name))
+        builder.append(p.timestamp, *p.key, p.value ? BytesView(*p.value) : BytesView());
     for (std::size_t i = 0; i < stored.size() && !builder.empty(); ++i) {
       if (stored[i] != s.spec->name) continue;
       std::vector<Tail::Piece> piece{{std::make_shared<Bytes>(builder.seal({})), 0, 0}};
@@ -161,6 +165,7 @@ void TopologyDriver::Content::checkpoint() {
     }
   }
   checkpointed = output.all.size();
+  output.unlogged_rows.clear();
   if (!updates.empty())
     if (auto written = database->write(updates); !written) throw StreamsError(written.error().text());
   for (const Task::Store& s : task->stores()) {

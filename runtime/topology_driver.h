@@ -22,8 +22,9 @@ class StateStore;
 struct DriverOptions {
   std::map<std::string, std::string> config;  // Kafka Streams' keys
   Timestamp wall_clock{0};
-  // Where stores keep their rows; with it, every commit writes a checkpoint and empties the value cache, so that all
-  // reads go through the disk. Empty: stores live in memory. No output may differ between the two.
+  // Where stores keep their rows, with or without a changelog, also for a later driver of the same topology; with it,
+  // every commit writes a checkpoint and empties the value cache, so that all reads go through the disk. Empty: stores
+  // live in memory. No output may differ between the two.
   std::string state_directory = {};
 };
 

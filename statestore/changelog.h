@@ -41,7 +41,7 @@ class Checkpoint {
   virtual bool may_have_rows() const = 0;
   // Whether there is a row; its value goes to `value`.
   virtual Result<bool> get(BytesView key, std::string& value) = 0;
-  // Rows with from <= key < to (nullopt: open), as of now.
+  // Rows with from <= key < to (nullopt: open), as of now. Throws StoreError where the disk fails.
   virtual std::unique_ptr<RowIterator> scan(std::optional<Bytes> from, std::optional<Bytes> to, bool ascending) = 0;
 };
 
