@@ -35,8 +35,8 @@ class Clock {
   virtual std::int64_t monotonic_ns() = 0;
 };
 
-// One open file. Threads: reads may run beside each other and beside one append; appends, truncate and sync are the
-// caller's to order.
+// One open file. Threads: reads may run beside each other and beside one append, syncs beside anything; appends and
+// truncate are the caller's to order.
 class File {
  public:
   virtual ~File() = default;
@@ -49,9 +49,12 @@ class File {
   // Overwrites (or extends) at `offset`.
   virtual Result<> write_at(std::uint64_t offset, BytesView bytes, Site site) = 0;
   virtual Result<> truncate(std::uint64_t size, Site site) = 0;
-  // fdatasync: content and size are on disk when it returns. After an error the file must not be synced again: the
-  // kernel has dropped the pages, and a second call would lie.
+  // fdatasync: content and size are on disk when it returns. After an error the file must not be synced again, by
+  // another File of it either: the kernel has dropped the pages, and a second call would lie.
   virtual Result<> sync(Site site) = 0;
+  // syncfs: everything written before, to any file of the filesystem that this one is on, is on disk when it returns.
+  // Error: also when the kernel gave up a write of any of them since this file was opened.
+  virtual Result<> sync_filesystem(Site site) = 0;
   virtual std::uint64_t size() const = 0;
 };
 
@@ -87,8 +90,6 @@ class FileSystem {
   virtual Result<> remove_all(const std::string& directory, Site site) = 0;
   // Makes new names, renames and removals in `directory` durable.
   virtual Result<> sync_directory(const std::string& directory, Site site) = 0;
-  // syncfs of the filesystem that holds `path`: everything written before is on disk when it returns.
-  virtual Result<> sync_filesystem(const std::string& path, Site site) = 0;
   // Exclusive, among processes. The error names the process that holds it (its pid is in the file).
   virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
   // Content of a small file, whole.

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <filesystem>
+#include <mutex>
 #include <system_error>
 #include <thread>
 
@@ -77,6 +78,23 @@ int write_all(int fd, std::span<iovec> parts, std::uint64_t offset) {
 
 iovec as_iovec(BytesView bytes) { return {const_cast<char*>(bytes.data()), bytes.size()}; }
 
+// Linux tells of a failed write once for each descriptor: of two threads that sync one, the other would take the
+// dropped pages for written, and so would whoever tries again. So one at a time, and a failure is remembered.
+class SyncMemory {
+ public:
+  // What `call` (0, or -1 and errno) gives; errno, or 0.
+  template <class Call>
+  int sync(Call call) {
+    std::lock_guard lock(mutex_);
+    if (error_ == 0 && call() != 0) error_ = errno;
+    return error_;
+  }
+
+ private:
+  std::mutex mutex_;
+  int error_ = 0;
+};
+
 class PosixFile : public File {
  public:
   PosixFile(std::string path, Descriptor fd, bool writable, std::uint64_t size)
@@ -135,7 +153,14 @@ class PosixFile : public File {
 
   Result<> sync(Site site) override {
     FaultPass pass(site);
-    if (::fdatasync(fd_.get()) != 0) return failed("cannot sync", path_, errno);
+    if (int error = content_.sync([&] { return ::fdatasync(fd_.get()); })) return failed("cannot sync", path_, error);
+    return {};
+  }
+
+  Result<> sync_filesystem(Site site) override {
+    FaultPass pass(site);
+    if (int error = filesystem_.sync([&] { return ::syncfs(fd_.get()); }))
+      return failed("cannot sync the filesystem of", path_, error);
     return {};
   }
 
@@ -150,6 +175,7 @@ class PosixFile : public File {
   Descriptor fd_;
   bool writable_;
   std::atomic<std::uint64_t> size_;
+  SyncMemory content_, filesystem_;
 };
 
 class PosixFileLock : public FileLock {
@@ -255,13 +281,6 @@ class PosixFiles : public FileSystem {
     FaultPass pass(site);
     Descriptor fd = open_descriptor(directory, O_RDONLY | O_DIRECTORY);
     if (!fd || ::fsync(fd.get()) != 0) return failed("cannot sync directory", directory, errno);
-    return {};
-  }
-
-  Result<> sync_filesystem(const std::string& path, Site site) override {
-    FaultPass pass(site);
-    Descriptor fd = open_descriptor(path, O_RDONLY);
-    if (!fd || ::syncfs(fd.get()) != 0) return failed("cannot sync the filesystem of", path, errno);
     return {};
   }
 

@@ -55,10 +55,12 @@ Result<Topic> Broker::create_topic(const std::string& name, int partitions,
   std::lock_guard lock(topics_mutex_);
   MR_TRY(directory_->check());
   MR_ASSIGN(Topic topic, topics_->propose(name, partitions, configs));
-  MR_TRY(logs_->create(topic));
+  auto made = logs_->create(topic);
   env().fault_point("broker.topic.created");
-  MR_TRY(topics_->add(topic));
-  return topic;
+  if (made) made = topics_->add(topic);
+  if (made) return topic;
+  logs_->forget(topic);
+  return std::move(made).error();
 }
 
 Result<> Broker::delete_topic(const std::string& name) {

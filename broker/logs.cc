@@ -14,7 +14,7 @@ std::string metadata_of(const Topic& topic) { return "version: 0\ntopic_id: " + 
 
 }  // namespace
 
-Result<std::unique_ptr<Logs>> Logs::open(LogDirectory& directory, const Topics& topics) {
+Result<std::unique_ptr<Logs>> Logs::open(LogDirectory& directory, Topics& topics) {
   std::unique_ptr<Logs> logs(new Logs(directory));
   MR_ASSIGN(logs->recovery_points_, directory.read_offsets(LogDirectory::recovery_point_file));
   MR_ASSIGN(logs->log_starts_, directory.read_offsets(LogDirectory::log_start_file));
@@ -47,7 +47,7 @@ Result<> Logs::check_is_stray(const std::string& path, const std::set<std::strin
 }
 
 // A directory is a partition's if it bears the name of one and its metadata has the topic's id.
-Result<> Logs::remove_strays(const Topics& topics) {
+Result<> Logs::remove_strays(Topics& topics) {
   std::map<std::string, std::string> wanted;
   for (const auto& topic : topics.list()) {
     for (PartitionId p = 0; p < topic.partitions; ++p) {
@@ -77,20 +77,18 @@ Result<> Logs::remove_strays(const Topics& topics) {
     }
     strays.push_back(path);
   }
-  if (!strays.empty())
-    directory_.report(strays[0] + (strays.size() == 1 ? " belongs to no topic and is removed"
-                                                      : " and " + std::to_string(strays.size() - 1) +
-                                                            " more folders belong to no topic and are removed"));
-  for (const auto& path : strays) {
-    MR_TRY(files.remove_all(path, "logs.stray.remove"));
-  }
-  if (!strays.empty()) MR_TRY(files.sync_directory(directory_.path(), "logs.stray.directory"));
   for (const auto& [name, metadata] : wanted) {
     if (!files.exists(directory_.path() + "/" + name)) {
       return Error(ErrorCode::kafka_storage_error, directory_.path() + "/" + name + " is missing");
     }
   }
-  return {};
+  if (strays.empty()) return {};
+  MR_TRY(topics.sync_last_change());  // it may be what makes them strays
+  directory_.report(strays[0] + (strays.size() == 1 ? " belongs to no topic and is removed"
+                                                    : " and " + std::to_string(strays.size() - 1) +
+                                                          " more folders belong to no topic and are removed"));
+  for (const auto& path : strays) MR_TRY(files.remove_all(path, "logs.stray.remove"));
+  return files.sync_directory(directory_.path(), "logs.stray.directory");
 }
 
 Result<> Logs::open_partition(const Topic& topic, PartitionId partition, const TopicConfig& config) {
@@ -139,19 +137,23 @@ Result<> Logs::create(const Topic& topic) {
 }
 
 Result<> Logs::remove(const Topic& topic) {
-  for (PartitionId p = 0; p < topic.partitions; ++p) {
-    std::shared_ptr<PartitionLog> log;
-    {
-      std::unique_lock lock(mutex_);
+  for (const auto& log : forget(topic)) MR_TRY(directory_.files().remove_all(log->directory(), "logs.topic.remove"));
+  return {};
+}
+
+std::vector<std::shared_ptr<PartitionLog>> Logs::forget(const Topic& topic) {
+  std::vector<std::shared_ptr<PartitionLog>> forgotten;
+  {
+    std::unique_lock lock(mutex_);
+    for (PartitionId p = 0; p < topic.partitions; ++p) {
       auto found = logs_.find({topic.name, p});
       if (found == logs_.end()) continue;
-      log = std::move(found->second);
+      forgotten.push_back(std::move(found->second));
       logs_.erase(found);
     }
-    log->mark_deleted();
-    MR_TRY(directory_.files().remove_all(log->directory(), "logs.topic.remove"));
   }
-  return {};
+  for (const auto& log : forgotten) log->mark_deleted();
+  return forgotten;
 }
 
 std::shared_ptr<PartitionLog> Logs::find(const TopicPartition& partition) const {
@@ -191,6 +193,7 @@ Result<> Logs::checkpoint(Executor* at_once) {
   } else {
     for (const auto& job : jobs) MR_TRY(job());
   }
+  MR_TRY(directory_.check());
   MR_TRY(directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts"));
   directory_.env().fault_point("logs.checkpoint");
   return directory_.write_offsets(LogDirectory::recovery_point_file, recovery_points_, "logs.recovery_points");

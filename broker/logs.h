@@ -19,12 +19,14 @@ class Logs {
   // Opens the partitions of all topics, and removes what a crash left of a creation or a deletion: directories without
   // records, and those of topics that were removed. A directory with records that belongs to no topic is an error: then
   // topics.log is damaged or gone, and nothing is touched.
-  static Result<std::unique_ptr<Logs>> open(LogDirectory& directory, const Topics& topics);
+  static Result<std::unique_ptr<Logs>> open(LogDirectory& directory, Topics& topics);
 
   // Makes the partitions' directories, durably, before the topic is added to Topics.
   Result<> create(const Topic& topic);
   // Takes the partitions away and removes their files, after the topic was removed from Topics.
   Result<> remove(const Topic& topic);
+  // Takes the partitions away and leaves their files to the next start; returns those that there were.
+  std::vector<std::shared_ptr<PartitionLog>> forget(const Topic& topic);
 
   // Null if there is none.
   std::shared_ptr<PartitionLog> find(const TopicPartition& partition) const;
@@ -43,7 +45,7 @@ class Logs {
  private:
   explicit Logs(LogDirectory& directory) : directory_(directory) {}
   Result<> open_partition(const Topic& topic, PartitionId partition, const TopicConfig& config);
-  Result<> remove_strays(const Topics& topics);
+  Result<> remove_strays(Topics& topics);
   Result<> check_is_stray(const std::string& path, const std::set<std::string>& removed) const;
   std::string path_of(const TopicPartition& partition) const { return directory_.path() + "/" + partition.text(); }
 

@@ -98,9 +98,9 @@ Result<std::unique_ptr<Topics>> Topics::open(LogDirectory& logs) {
 
 Result<> Topics::load() {
   std::string path = logs_.path() + "/topics.log";
-  bool is_new = !logs_.files().exists(path);
   MR_ASSIGN(file_, logs_.files().open(path, OpenMode::append));
-  if (is_new) MR_TRY(logs_.files().sync_directory(logs_.path(), "topics.log.directory"));
+  // At every start: whoever made the file may have been killed before this.
+  MR_TRY(logs_.files().sync_directory(logs_.path(), "topics.log.directory"));
   Result<> applied;
   auto each = [&](const RecordBatchView& batch, std::uint64_t) {
     if (!batch.crc_matches()) return false;
@@ -135,7 +135,7 @@ Result<> Topics::repair() {
                  " bytes truncated");
     MR_TRY(file_->truncate(valid_size_, "topics.log.truncate"));
   }
-  MR_TRY(sync_last_change());
+  MR_TRY(sync_last_change_locked());
   const auto current = static_cast<std::int64_t>(topics_.size() + 2 * removed_.size() + 1);
   return changes_ > 64 && changes_ > 4 * current ? rewrite() : Result<>();
 }
@@ -143,6 +143,11 @@ Result<> Topics::repair() {
 // A process that was killed, or whose sync failed, may have left a change that can be read and is not on disk. It is
 // written once more, since after a failed sync its pages count as clean, before anything is built on it.
 Result<> Topics::sync_last_change() {
+  std::lock_guard lock(mutex_);
+  return sync_last_change_locked();
+}
+
+Result<> Topics::sync_last_change_locked() {
   if (logs_.synced_offsets().find(changes_of_topics, 0) == next_offset_) return {};
   MR_ASSIGN(Bytes content, logs_.files().read_file(logs_.path() + "/topics.log"));
   MR_TRY(file_->write_at(0, BytesView(content).substr(0, valid_size_), "topics.log.append"));

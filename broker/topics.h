@@ -46,6 +46,8 @@ class Topics {
   // change, when what was read has been found to fit the directories (Logs::open): what does not fit may be damage that
   // somebody can still mend.
   Result<> repair();
+  // The last change that was read is on disk when it returns: before anything is done that rests on it.
+  Result<> sync_last_change();
 
   // A topic with a new id that could be created; nothing is written. Errors: INVALID_TOPIC_EXCEPTION,
   // TOPIC_ALREADY_EXISTS, INVALID_PARTITIONS, INVALID_CONFIG.
@@ -68,7 +70,7 @@ class Topics {
   Result<> apply(BytesView key, BytesView value);
   Result<> write(BytesView key, BytesView value);
   Result<> rewrite();
-  Result<> sync_last_change();
+  Result<> sync_last_change_locked();
   Result<> sync();
   void note_synced();
   void forget(const std::string& name);

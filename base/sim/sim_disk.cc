@@ -80,6 +80,10 @@ void SimFileContent::cut_power(SeededRandom& random) {
   std::uint64_t how = random.below(4);  // nothing arrived, everything did, or half of it, twice as often
   double arrives = how == 0 ? 0.0 : how == 1 ? 1.0 : 0.5;
   std::string left = durable_;
+  if (lowest_size_ < old_size && how != 0 && (how == 1 || random.chance(0.5))) {  // a truncation, before what followed
+    old_size = lowest_size_;
+    left.resize(old_size);
+  }
   for (std::uint64_t page : dirty_) {
     if (!random.chance(arrives)) continue;
     std::size_t at = page * page_size;

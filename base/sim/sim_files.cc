@@ -92,6 +92,16 @@ class SimFile : public File {
         when_failed);
   }
 
+  Result<> sync_filesystem(Site site) override {
+    return operate(
+        "cannot sync the filesystem of", site,
+        [&]() -> Result<> {
+          if (!files_.faults_.is_lie(site)) files_.disk_.sync_all();
+          return {};
+        },
+        [&] { files_.disk_.fail_sync_below(path_.substr(0, path_.rfind('/'))); });
+  }
+
   std::uint64_t size() const override { return node_->content.current().size(); }
 
  private:
@@ -195,16 +205,6 @@ Result<> SimFiles::remove_all(const std::string& directory, Site site) {
 Result<> SimFiles::sync_directory(const std::string& directory, Site site) {
   return operate("cannot sync directory", directory, site,
                  [&]() -> Result<> { return faults_.is_lie(site) ? Result<>() : disk_.sync_directory(directory); });
-}
-
-Result<> SimFiles::sync_filesystem(const std::string& path, Site site) {
-  return operate(
-      "cannot sync the filesystem of", path, site,
-      [&]() -> Result<> {
-        if (!faults_.is_lie(site)) disk_.sync_all();
-        return {};
-      },
-      [&] { disk_.fail_sync_below(path); });
 }
 
 Result<std::unique_ptr<FileLock>> SimFiles::lock(const std::string& path) {

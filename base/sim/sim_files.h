@@ -42,7 +42,6 @@ class SimFiles : public FileSystem {
   Result<> remove(const std::string& path, Site site) override;
   Result<> remove_all(const std::string& directory, Site site) override;
   Result<> sync_directory(const std::string& directory, Site site) override;
-  Result<> sync_filesystem(const std::string& path, Site site) override;
   Result<std::unique_ptr<FileLock>> lock(const std::string& path) override;
 
   // Passes `site` and does `operation` unless a fault says otherwise; `when_failed` is what a failure leaves behind.

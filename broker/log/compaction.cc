@@ -173,8 +173,7 @@ class Compaction {
     }
     MR_TRY(cleaned->seal());
     MR_TRY(cleaned->file().sync("compaction.cleaned.sync"));
-    MR_ASSIGN(auto indexes, cleaned->write_indexes());
-    MR_TRY(cleaned->sync_indexes(indexes));
+    MR_TRY(cleaned->sync_indexes(cleaned->take_unsynced_indexes()));
     return cleaned;
   }
 
@@ -330,7 +329,6 @@ std::map<ProducerId, PartitionLog::LastBatch> PartitionLog::last_batches() const
   return last;
 }
 
-// The decision is the name .log.swap; from then on a restart finishes what is below.
 Result<> PartitionLog::replace(const std::vector<std::shared_ptr<Segment>>& old, std::shared_ptr<Segment> cleaned) {
   std::lock_guard appends(append_mutex_);
   MR_TRY(check_open());
@@ -341,20 +339,28 @@ Result<> PartitionLog::replace(const std::vector<std::shared_ptr<Segment>>& old,
     MR_TRY(cleaned->remove(".cleaned"));
     return {};
   }
-  auto& files = logs_.files();
-  MR_TRY(cleaned->rename(".cleaned", ".swap", "compaction.swap"));
-  MR_TRY(files.sync_directory(directory(), "compaction.swap.directory"));
-  for (std::size_t i = 1; i < old.size(); ++i) MR_TRY(old[i]->remove());
-  auto old_aborted = segment_path(directory(), cleaned->base_offset(), ".txnindex");
-  if (files.exists(old_aborted)) MR_TRY(files.remove(old_aborted, "compaction.remove"));
-  MR_TRY(files.sync_directory(directory(), "compaction.remove.directory"));
-  MR_TRY(cleaned->rename(".swap", "", "compaction.rename"));
-  MR_TRY(files.sync_directory(directory(), "compaction.rename.directory"));
+  if (auto done = swap_in(old, *cleaned); !done) {
+    logs_.fence(done.error());  // to try again would mix the files of two attempts
+    return done;
+  }
   std::lock_guard lock(mutex_);
   *first = std::move(cleaned);
   segments_.erase(first + 1, first + static_cast<std::ptrdiff_t>(old.size()));
   hints_ = {};
   return {};
+}
+
+// The decision is the name .log.swap; from then on a restart finishes what is below.
+Result<> PartitionLog::swap_in(const std::vector<std::shared_ptr<Segment>>& old, Segment& cleaned) {
+  auto& files = logs_.files();
+  MR_TRY(cleaned.rename(".cleaned", ".swap", "compaction.swap"));
+  MR_TRY(files.sync_directory(directory(), "compaction.swap.directory"));
+  for (std::size_t i = 1; i < old.size(); ++i) MR_TRY(old[i]->remove());
+  auto old_aborted = segment_path(directory(), cleaned.base_offset(), ".txnindex");
+  if (files.exists(old_aborted)) MR_TRY(files.remove(old_aborted, "compaction.remove"));
+  MR_TRY(files.sync_directory(directory(), "compaction.remove.directory"));
+  MR_TRY(cleaned.rename(".swap", "", "compaction.rename"));
+  return files.sync_directory(directory(), "compaction.rename.directory");
 }
 
 }  // namespace millrace::broker

@@ -1,5 +1,7 @@
 #include "millrace/broker/log/entry_file.h"
 
+#include <algorithm>
+
 namespace millrace::broker {
 
 Result<> EntryFile::load(bool sealed) {
@@ -7,7 +9,7 @@ Result<> EntryFile::load(bool sealed) {
   written_ = 0;
   sealed_ = sealed;
   sealed_count_ = 0;
-  replace_ = false;
+  cut_ = replace_ = false;
   if (!files_.exists(path_)) return {};
   if (sealed) {
     MR_ASSIGN(auto file, files_.open(path_, OpenMode::read));
@@ -15,9 +17,9 @@ Result<> EntryFile::load(bool sealed) {
     return {};
   }
   MR_ASSIGN(entries_, files_.read_file(path_));
-  replace_ = entries_.size() % entry_size_ != 0;
+  cut_ = entries_.size() % entry_size_ != 0;
   entries_.resize(entries_.size() / entry_size_ * entry_size_);
-  written_ = replace_ ? 0 : entries_.size();
+  written_ = entries_.size();
   return {};
 }
 
@@ -37,8 +39,8 @@ void EntryFile::truncate(std::size_t count) {
   MR_ASSERT(!sealed_);
   if (count * entry_size_ >= entries_.size()) return;
   entries_.resize(count * entry_size_);
-  written_ = 0;
-  replace_ = true;
+  cut_ |= written_ > entries_.size();
+  written_ = std::min(written_, entries_.size());
 }
 
 Result<Bytes> EntryFile::entry(std::size_t i) const {
@@ -52,11 +54,17 @@ Result<Bytes> EntryFile::entry(std::size_t i) const {
 }
 
 Result<bool> EntryFile::write(Site site) {
-  if (sealed_ || (!replace_ && written_ == entries_.size() && (written_ > 0 || files_.exists(path_)))) return false;
-  MR_ASSIGN(auto file, files_.open(path_, replace_ ? OpenMode::replace : OpenMode::append));
-  MR_TRY(file->append(BytesView(entries_).substr(written_), site));
+  const bool is_new = written_ == 0 && !files_.exists(path_);
+  if (sealed_ || (!replace_ && !cut_ && !is_new && written_ == entries_.size())) return false;
+  if (replace_) {
+    MR_TRY(files_.write_file_atomically(path_, entries_, "log.index.rewrite"));
+  } else {
+    MR_ASSIGN(auto file, files_.open(path_, OpenMode::append));
+    if (std::exchange(cut_, true)) MR_TRY(file->truncate(written_, site));  // also after a write that fails
+    MR_TRY(file->append(BytesView(entries_).substr(written_), site));
+  }
   written_ = entries_.size();
-  replace_ = false;
+  cut_ = replace_ = false;
   return true;
 }
 

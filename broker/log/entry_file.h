@@ -19,7 +19,7 @@ class EntryFile {
 
   // Takes what is on disk (a torn last entry is left out). `sealed`: leaves it there.
   Result<> load(bool sealed);
-  // Forgets everything; the next write() replaces the file.
+  // Forgets everything; the next write() replaces the file, as one.
   void clear();
   void push(BytesView entry);
   // Keeps the first `count` entries. Precondition: not sealed.
@@ -55,7 +55,8 @@ class EntryFile {
     }
     return low;
   }
-  // Writes what is not in the file yet; returns whether there was anything.
+  // Writes what is not in the file yet; returns whether there was anything. What the file has and keeps is not touched:
+  // it may be what recovery rests on.
   Result<bool> write(Site site);
   // write(), then leaves the entries to the disk.
   Result<> seal(Site site);
@@ -71,7 +72,8 @@ class EntryFile {
   std::size_t entry_size_;
   Bytes entries_;
   std::size_t written_ = 0;  // bytes of entries_ that are in the file
-  bool replace_ = false;     // the file holds something else
+  bool cut_ = false;         // the file holds something else behind them
+  bool replace_ = false;     // the file holds something else altogether
   bool sealed_ = false;
   std::size_t sealed_count_ = 0;
 };

@@ -44,7 +44,7 @@ Result<> Flusher::sync_round(const std::vector<std::shared_ptr<PartitionLog>>& p
     files += unsynced.back().segments.size();
   }
   if (files > files_synced_one_by_one) {
-    MR_TRY(logs_.files().sync_filesystem(logs_.path(), "log.filesystem.sync"));
+    MR_TRY(logs_.filesystem().sync_filesystem("log.filesystem.sync"));
   } else {
     for (std::size_t i = 0; i < logs.size(); ++i) {
       auto result = sync_log(*logs[i], unsynced[i]);

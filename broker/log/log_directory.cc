@@ -3,6 +3,11 @@
 #include <sstream>
 
 namespace millrace::broker {
+namespace {
+
+constexpr const char* format_file = "millrace.format";
+
+}  // namespace
 
 Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Env& env, const std::string& path, FlushMode flush,
                                                          Report report) {
@@ -10,12 +15,13 @@ Result<std::unique_ptr<LogDirectory>> LogDirectory::open(Env& env, const std::st
   std::unique_ptr<LogDirectory> directory(new LogDirectory(env, path, flush, std::move(report)));
   MR_ASSIGN(directory->lock_, env.files().lock(path + "/millrace.lock"));
   MR_TRY(directory->check_format());
+  MR_ASSIGN(directory->filesystem_, env.files().open(path + "/" + format_file, OpenMode::read));
   MR_ASSIGN(directory->synced_offsets_, SyncedOffsets::open(env.files(), path + "/synced-offsets"));
   return directory;
 }
 
 Result<> LogDirectory::check_format() {
-  std::string file = path_ + "/millrace.format";
+  std::string file = path_ + "/" + format_file;
   if (!files().exists(file)) {
     return files().write_file_atomically(file, std::to_string(format_number) + "\n", "log.directory.format");
   }

@@ -42,6 +42,8 @@ class LogDirectory {
 
   Env& env() { return env_; }
   FileSystem& files() { return env_.files(); }
+  // A file of the directory's filesystem, open since before anything was written.
+  File& filesystem() { return *filesystem_; }
   const std::string& path() const { return path_; }
   FlushMode flush_mode() const { return flush_; }
   void report(const std::string& sentence) const { report_(sentence); }
@@ -78,6 +80,7 @@ class LogDirectory {
   LogMetrics metrics_;
   ReadBuffers read_buffers_;
   std::unique_ptr<FileLock> lock_;
+  std::unique_ptr<File> filesystem_;
   std::unique_ptr<SyncedOffsets> synced_offsets_;
   std::atomic<bool> fenced_{false};
   mutable std::mutex mutex_;

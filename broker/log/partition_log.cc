@@ -28,8 +28,10 @@ Result<std::shared_ptr<PartitionLog>> PartitionLog::open(LogDirectory& logs, Opt
   log->log_start_ = std::clamp(o.log_start, log->segments_.front()->base_offset(), recovered.log_end);
   log->synced_ = recovery_point;
   log->epoch_ = log->epochs_.latest() + 1;
-  for (auto& segment : log->segments_)
-    segment->dirty = segment->base_offset() + 1 > recovery_point || segment == log->segments_.back();
+  if (auto noted = logs.synced_offsets().find(o.topic_id, o.partition.partition); noted > log->log_end_)
+    logs.synced_offsets().note(o.topic_id, o.partition.partition, log->log_end_);  // flush=os has cut what was synced
+  for (std::size_t i = 0; i < log->segments_.size(); ++i)
+    log->segments_[i]->dirty = i + 1 == log->segments_.size() || log->segments_[i + 1]->base_offset() > recovery_point;
   // A segment that begins at the recovery point may have been added after the checkpoint, and its name be lost.
   const bool is_new = recovery_point > 0 && log->segments_.back()->base_offset() >= recovery_point;
   if (o.recovery_point == log->log_end_ && !is_new) log->checkpointed_ = log->log_end_;
@@ -330,8 +332,9 @@ Result<Offset> PartitionLog::checkpoint() {
     if (epochs == epochs_written_) epochs.clear();
     end = log_end_;
     active = segments_.back().get();
-    for (std::size_t i = 0; i < segments_.size(); ++i) {
-      MR_ASSIGN(auto files, segments_[i]->write_indexes());
+    for (const auto& segment : segments_) MR_TRY(segment->write_indexes());
+    for (std::size_t i = 0; i < segments_.size(); ++i) {  // nothing fails from here to their sync
+      auto files = segments_[i]->take_unsynced_indexes();
       if (!files.empty()) indexes.push_back({segments_[i], std::move(files)});
       // By offset and not by the dirty marks: a flusher's round that has taken those may not have synced yet.
       bool below = i + 1 < segments_.size() && segments_[i + 1]->base_offset() <= synced_;
@@ -350,6 +353,7 @@ Result<Offset> PartitionLog::checkpoint() {
     MR_TRY(files.write_file_atomically(directory() + "/leader-epoch-checkpoint", epochs, "log.epochs.write"));
   // Syncs the directory, and with it the names of new segments.
   MR_TRY(write_producer_snapshot(files, directory(), end, snapshot));
+  MR_TRY(logs_.check());
   synced(end);
   std::lock_guard lock(mutex_);
   if (!epochs.empty()) epochs_written_ = epochs;

@@ -188,6 +188,7 @@ class PartitionLog {
     Offset next_base = INT64_MAX;  // of the segment after it
   };
   Result<AppendedBatch> write(const RecordBatchView& batch, std::optional<EndTransactionMarker> marker);
+  Result<> swap_in(const std::vector<std::shared_ptr<Segment>>& old, Segment& cleaned);
   Result<> check_open() const;
   Result<> check_size(std::size_t size) const;
   Result<> check_from_outside(const RecordBatchView& batch) const;

@@ -175,10 +175,10 @@ class Recovery {
     }
     Offset promised = logs_.flush_mode() == FlushMode::group ? synced_ : recovery_point_;
     if (log_.log_end < promised) {
-      return Error(ErrorCode::corrupt_message, partition_ + ": the log ends at offset " + std::to_string(log_.log_end) +
-                                                   ", but was synced up to " + std::to_string(promised) +
-                                                   ": records are missing in " + log_.segments.back()->path() +
-                                                   ", after byte " + std::to_string(log_.segments.back()->size()));
+      return Error(ErrorCode::corrupt_message,
+                   partition_ + ": the log ends at offset " + std::to_string(log_.log_end) + ", but was synced up to " +
+                       std::to_string(promised) + ": records are missing in " + log_.segments.back()->path() +
+                       ", after byte " + std::to_string(log_.segments.back()->size()) + way_out(log_.log_end));
     }
     return {};
   }
@@ -254,13 +254,22 @@ class Recovery {
     return true;
   }
 
+  // What to do about records that are gone from `offset` on: without the notes of what was synced, a start takes what
+  // it finds.
+  std::string way_out(Offset offset) const {
+    std::string notes = logs_.path() + "/synced-offsets";
+    if (offset < recovery_point_)
+      notes += " and " + logs_.path() + "/" + LogDirectory::recovery_point_file + " (every log is then read whole)";
+    return ". Restore the file; or, to give up what is gone, remove " + notes;
+  }
+
   Result<> cut(std::size_t i, std::uint64_t position, Offset expected) {
     auto& segment = *log_.segments[i];
     std::string where = segment.path() + ", byte " + std::to_string(position);
     if (expected < recovery_point_) {
       return Error(ErrorCode::corrupt_message, partition_ + ": " + where + ": damaged at offset " +
                                                    std::to_string(expected) + ", which was synced (recovery point " +
-                                                   std::to_string(recovery_point_) + ")");
+                                                   std::to_string(recovery_point_) + ")" + way_out(expected));
     }
     MR_ASSIGN(auto survivor, valid_batch_after(i, position, expected));
     if (survivor) {
@@ -268,16 +277,14 @@ class Recovery {
       if (logs_.flush_mode() == FlushMode::group && expected < synced_) {
         return Error(ErrorCode::corrupt_message,
                      partition_ + ": " + where + ": damaged, and a valid batch follows (offset " +
-                         std::to_string(*survivor) +
-                         "): acknowledged data was damaged. Restore the file, or truncate it "
-                         "to that byte and delete later segments to give up " +
-                         lost);
+                         std::to_string(*survivor) + "): acknowledged data was damaged, " + lost + way_out(expected));
       }
       logs_.report("ERROR " + partition_ + ": " + where + ": damaged; the log is truncated there and loses " + lost);
     } else if (logs_.flush_mode() == FlushMode::group && expected < synced_) {
-      return Error(ErrorCode::corrupt_message,
-                   partition_ + ": " + where + ": damaged at offset " + std::to_string(expected) +
-                       ", which was synced, with all after it (up to " + std::to_string(synced_) + ")");
+      return Error(ErrorCode::corrupt_message, partition_ + ": " + where + ": damaged at offset " +
+                                                   std::to_string(expected) +
+                                                   ", which was synced, with all after it (up to " +
+                                                   std::to_string(synced_) + ")" + way_out(expected));
     } else {
       logs_.report(partition_ + ": " + where + ": torn tail of " + std::to_string(segment.size() - position) +
                    " bytes truncated; the log ends at offset " + std::to_string(expected));

@@ -164,19 +164,27 @@ Result<> Segment::seal() {
   return aborted_.seal("log.index.write");
 }
 
-Result<std::vector<std::string>> Segment::write_indexes() {
-  bool wrote = std::exchange(indexes_unsynced_, false);
+Result<> Segment::write_indexes() {
   for (auto* index : {&offsets_, &times_, &aborted_}) {
     if (index == &aborted_ && aborted_.count() == 0) continue;  // a missing .txnindex is an empty one
-    MR_ASSIGN(bool now, index->write("log.index.write"));
-    wrote |= now;
+    MR_ASSIGN(bool wrote, index->write("log.index.write"));
+    indexes_unsynced_ |= wrote;
   }
-  if (!wrote) return std::vector<std::string>();
-  return std::vector<std::string>{offsets_.path(), times_.path(), aborted_.path()};
+  return {};
+}
+
+std::vector<std::string> Segment::take_unsynced_indexes() {
+  if (!std::exchange(indexes_unsynced_, false)) return {};
+  return {offsets_.path(), times_.path(), aborted_.path()};
 }
 
 Result<> Segment::sync_indexes(const std::vector<std::string>& paths) const {
-  for (const auto& path : paths) MR_TRY(offsets_.sync(path, "log.index.sync"));
+  for (const auto& path : paths) {
+    auto synced = offsets_.sync(path, "log.index.sync");
+    if (synced) continue;
+    logs_.fence(synced.error());
+    return synced;
+  }
   return {};
 }
 
@@ -242,6 +250,7 @@ bool Segment::indexes_look_sound() const {
     return entry.has_value() && check(entry->data() + at);
   };
   auto& files = logs_.files();
+  if (size_ == 0 && offsets_.count() + times_.count() + aborted_.count() == 0) return true;
   if (!files.exists(offsets_.path()) || !files.exists(times_.path())) return false;
   return last(offsets_, 0,
               [&](const char* e) {

@@ -69,9 +69,11 @@ class Segment {
 
   // Writes the last index entries and gives the indexes to the disk.
   Result<> seal();
-  // Writes the indexes, under the log's lock, and returns the files that must then be synced, without it, before
-  // recovery may start inside or above this segment.
-  Result<std::vector<std::string>> write_indexes();
+  // Writes the indexes, under the log's lock.
+  Result<> write_indexes();
+  // The index files that were written since they were taken last. They must be synced, without the lock, before
+  // recovery may start inside or above this segment; a sync that fails fences the directory.
+  std::vector<std::string> take_unsynced_indexes();
   Result<> sync_indexes(const std::vector<std::string>& paths) const;
   // Cuts the file and the indexes down to `size` bytes, the first of which lies at `next_offset`.
   Result<> truncate(std::uint64_t size, Offset next_offset);
@@ -105,7 +107,7 @@ class Segment {
   Offset offset_of_largest_ = -1;
   Timestamp last_time_entry_{-1};
   std::uint64_t bytes_since_entry_ = 0;
-  bool indexes_unsynced_ = false;  // sealed since the last checkpoint
+  bool indexes_unsynced_ = false;
   EntryFile offsets_, times_, aborted_;
 };
 

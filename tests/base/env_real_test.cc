@@ -4,15 +4,35 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cerrno>
 #include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <mutex>
 #include <set>
 #include <thread>
+#include <vector>
+
+namespace {
+// How many of the next syncs fail as those of a broken disk do: Linux tells each descriptor once.
+std::atomic<int> syncs_to_fail{0};
+int sync_or_fail(long call, int fd) {
+  if (syncs_to_fail > 0) {
+    --syncs_to_fail;
+    errno = EIO;
+    return -1;
+  }
+  return static_cast<int>(::syscall(call, fd));
+}
+}  // namespace
+
+// In place of the C library's.
+extern "C" int fdatasync(int fd) { return sync_or_fail(SYS_fdatasync, fd); }
+extern "C" int syncfs(int fd) noexcept { return sync_or_fail(SYS_syncfs, fd); }
 
 namespace millrace {
 namespace {
@@ -121,8 +141,32 @@ TEST_F(RealFiles, syncs_of_file_directory_and_filesystem_succeed) {
   auto file = files_.open(path("a"), OpenMode::append);
   EXPECT_TRUE((*file)->sync("test"));
   EXPECT_TRUE(files_.sync_directory(directory_, "test"));
-  EXPECT_TRUE(files_.sync_filesystem(directory_, "test"));
+  EXPECT_TRUE((*file)->sync_filesystem("test"));
   EXPECT_FALSE(files_.sync_directory(path("none"), "test"));
+}
+
+TEST_F(RealFiles, a_sync_that_failed_is_not_answered_with_success_later_nor_to_another_thread) {
+  auto file = files_.open(path("a"), OpenMode::append);
+  ASSERT_TRUE((*file)->append("content", "test"));
+  syncs_to_fail = 1;
+  std::vector<std::thread> threads;
+  std::atomic<int> failed = 0;
+  for (int i = 0; i < 4; ++i) threads.emplace_back([&] { failed += !(*file)->sync("test"); });
+  for (auto& thread : threads) thread.join();
+  EXPECT_EQ(syncs_to_fail, 0);
+  // One of them had the kernel's answer. Who was there before it has what it wrote on disk; who comes after has not.
+  EXPECT_GE(failed, 1);
+  auto later = (*file)->sync("test");
+  ASSERT_FALSE(later);
+  EXPECT_THAT(later.error().message(), HasSubstr("cannot sync " + path("a") + ": Input/output error"));
+}
+
+TEST_F(RealFiles, a_sync_of_the_filesystem_that_failed_is_not_answered_with_success_later) {
+  auto file = files_.open(path("a"), OpenMode::append);
+  syncs_to_fail = 1;
+  EXPECT_FALSE((*file)->sync_filesystem("test"));
+  EXPECT_FALSE((*file)->sync_filesystem("test"));
+  EXPECT_TRUE((*file)->sync("test")) << "what the file itself has is another matter";
 }
 
 TEST_F(RealFiles, a_lock_is_refused_while_held_and_the_error_names_the_holder) {

@@ -197,6 +197,36 @@ TEST(Broker, survives_a_power_cut_at_every_operation) {
 }
 TEST(Broker, survives_being_killed_without_a_sync) { crash_everywhere(FlushMode::os, false); }
 
+// The disk fails once, the process goes on as far as it may, then the power goes. Whatever was answered before, and
+// whatever is answered after, holds.
+TEST(Broker, survives_a_failure_of_every_operation_with_a_power_cut_after_it) {
+  const std::uint64_t operations = operations_of_a_whole_run(FlushMode::group);
+  for (std::uint64_t n = 1; n <= operations; ++n) {
+    SCOPED_TRACE("operation " + std::to_string(n) + " of " + std::to_string(operations) + " fails");
+    SimEnv env(n);
+    Progress progress;
+    env.faults().fail_operation(n);
+    if (auto broker = Broker::open(env, config_of(FlushMode::group))) {
+      (void)work(**broker, rounds, progress);
+      for (int i = 0; i < 2; ++i) {
+        auto plain = (*broker)->partition({"plain", 0});
+        auto record = batch_of("more");
+        if (plain && (*plain)->append(record, {}) && (*broker)->sync({*plain})) ++progress.plain;
+        (void)(*broker)->close();
+      }
+      env.kill();
+    }
+    env.power_cut();
+    env.reboot();
+    env.faults().clear();
+    auto broker = Broker::open(env, config_of(FlushMode::group));
+    ASSERT_TRUE(broker) << broker.error().text();
+    check(**broker, progress);
+    if (!HasFailure()) go_on(**broker, progress);
+    if (HasFailure()) return;
+  }
+}
+
 // A crash during the recovery from a crash.
 TEST(Broker, survives_a_power_cut_at_every_operation_of_its_recovery) {
   for (std::uint64_t seed = 1; seed <= 40; ++seed) {
@@ -344,6 +374,30 @@ TEST(Broker, removes_what_a_crash_left_of_a_deletion) {
   auto broker = Broker::open(env, config_of(FlushMode::group));
   ASSERT_TRUE(broker) << broker.error().text();
   EXPECT_FALSE(env.files().exists("/data/t-0"));
+}
+
+// The process dies when the removal is written and not yet on disk; the next one finds it.
+TEST(Broker, a_removal_that_a_restart_finds_is_on_disk_before_what_it_removes_is_gone) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    SimEnv env(seed);
+    {
+      auto broker = *Broker::open(env, config_of(FlushMode::group));
+      ASSERT_TRUE(broker->create_topic("t", 1, {}));
+      env.faults().kill("topics.log.append", Side::after);
+      ASSERT_FALSE(broker->delete_topic("t"));
+    }
+    env.reboot();
+    env.faults().clear();
+    env.faults().kill("logs.stray.directory", Side::after);
+    ASSERT_FALSE(Broker::open(env, config_of(FlushMode::group)));
+    env.power_cut();
+    env.reboot();
+    env.faults().clear();
+    auto broker = Broker::open(env, config_of(FlushMode::group));
+    ASSERT_TRUE(broker) << broker.error().text();
+    EXPECT_FALSE((*broker)->topic("t"));
+  }
 }
 
 TEST(Broker, a_deleted_topic_takes_what_groups_have_committed_of_it) {

@@ -73,6 +73,31 @@ TEST(Topics, a_change_that_a_restart_finds_survives_a_power_cut) {
   }
 }
 
+// Killed after topics.log was made and before its name was on disk: the next process finds the file.
+TEST(Topics, the_name_of_a_file_that_a_restart_finds_survives_a_power_cut) {
+  for (std::uint64_t seed = 1; seed <= 20; ++seed) {
+    SCOPED_TRACE(seed);
+    sim::SimEnv env(seed);
+    auto open = [&env] { return *LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {}); };
+    {
+      auto directory = open();
+      env.faults().kill("topics.log.directory", sim::Side::before);
+      ASSERT_FALSE(Topics::open(*directory));
+    }
+    env.reboot();
+    {
+      auto directory = open();
+      auto topics = *Topics::open(*directory);
+      ASSERT_TRUE(topics->repair());
+      ASSERT_TRUE(topics->add(*topics->propose("a", 1, {})));
+      env.power_cut();
+    }
+    env.reboot();
+    auto directory = open();
+    EXPECT_EQ((*Topics::open(*directory))->list().size(), 1u);
+  }
+}
+
 TEST(Topics, damage_before_the_end_is_refused) {
   sim::SimEnv env(1);
   auto directory = *LogDirectory::open(env, "/d", FlushMode::group, [](const std::string&) {});

@@ -90,6 +90,20 @@ TEST_F(PartitionLogTest, segments_are_rolled_by_size_and_by_time) {
   EXPECT_EQ(log_->cleanable_segments().size(), segments + 1);
 }
 
+TEST_F(PartitionLogTest, an_index_whose_sync_failed_fences_and_one_that_could_not_be_written_is_written_again) {
+  open();
+  ASSERT_EQ(code(batch(3)), ErrorCode::none);
+  env_.faults().fail("log.index.write");
+  EXPECT_FALSE(log_->checkpoint());
+  EXPECT_TRUE(directory_->check());
+  EXPECT_TRUE(log_->checkpoint());
+  EXPECT_EQ(env_.faults().passes().at("log.index.sync"), 2u);  // there is no .txnindex
+  ASSERT_TRUE(log_->roll());
+  env_.faults().fail("log.index.sync");
+  EXPECT_FALSE(log_->checkpoint());
+  EXPECT_FALSE(directory_->check());
+}
+
 TEST_F(PartitionLogTest, a_fetch_in_the_middle_of_a_batch_gives_that_batch_whole) {
   open();
   for (int i = 0; i < 5; ++i) EXPECT_EQ(code(batch(10)), ErrorCode::none);

@@ -253,6 +253,90 @@ TEST_F(RecoveryTest, damage_below_the_recovery_point_refuses_in_either_mode) {
   }
 }
 
+TEST_F(RecoveryTest, the_advice_of_an_error_about_damage_gets_the_log_open_again) {
+  const std::string notes = "/d/synced-offsets";
+  struct {
+    bool checkpointed, torn;
+  } cases[] = {{false, false}, {false, true}, {true, true}};
+  for (auto [checkpointed, torn] : cases) {
+    SCOPED_TRACE(checkpointed * 2 + torn);
+    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
+    open_directory(FlushMode::group);
+    ASSERT_TRUE(open_log());
+    append(10);
+    Flusher flusher(*directory_);
+    ASSERT_TRUE(flusher.sync({log_}));
+    if (checkpointed) {
+      ASSERT_TRUE(log_->checkpoint());
+    }
+    auto file = *env_.files().open(segment(0), OpenMode::append);
+    const std::uint64_t three = file->size() / 10 * 3;
+    if (torn) {
+      ASSERT_TRUE(file->truncate(three, "test"));
+    } else {
+      overwrite(segment(0), three + 70, "\x7f");
+    }
+    auto opened = open_log(checkpointed ? 10 : 0);
+    ASSERT_FALSE(opened);
+    EXPECT_THAT(opened.error().message(), HasSubstr("to give up what is gone, remove " + notes));
+    EXPECT_EQ(opened.error().message().find("recovery-point") != std::string::npos, checkpointed);
+    directory_.reset();
+    ASSERT_TRUE(env_.files().remove(notes, "test"));
+    open_directory(FlushMode::group);
+    opened = open_log(0);
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_EQ(end(), 3);
+    log_.reset();
+  }
+}
+
+// flush=os leaves full segments to the kernel; the next process, under flush=group, is what has to sync them.
+TEST_F(RecoveryTest, an_acknowledgement_covers_what_an_earlier_process_left_unsynced_around_its_recovery_point) {
+  for (int draw = 1; draw <= 30; ++draw) {
+    SCOPED_TRACE(draw);
+    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
+    open_directory(FlushMode::os);
+    ASSERT_TRUE(open_log());
+    ASSERT_TRUE(env_.files().sync_directory("/d", "test"));
+    append(10);
+    auto point = log_->checkpoint();  // inside the first segment
+    ASSERT_TRUE(point);
+    append(100);
+    ASSERT_GT(log_->extent().segments, 2u);
+    open_directory(FlushMode::group);
+    ASSERT_TRUE(open_log(*point));
+    append(1);
+    Flusher flusher(*directory_);
+    ASSERT_TRUE(flusher.sync({log_}));
+    env_.power_cut();
+    env_.reboot();
+    open_directory(FlushMode::group);
+    auto opened = open_log(*point);
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_EQ(end(), 111);
+  }
+}
+
+TEST_F(RecoveryTest, a_note_above_a_log_that_was_cut_does_not_stand_for_what_comes_there_later) {
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  append(10);
+  {
+    Flusher flusher(*directory_);
+    ASSERT_TRUE(flusher.sync({log_}));
+  }
+  overwrite(segment(0), env_.files().open(segment(0), OpenMode::append).value()->size() / 10 * 3 + 70, "\x7f");
+  open_directory(FlushMode::os);
+  ASSERT_TRUE(open_log());
+  ASSERT_EQ(end(), 3);
+  append(5);  // acknowledged by the kernel, not by the disk
+  overwrite(segment(0), env_.files().open(segment(0), OpenMode::append).value()->size() - 1, "\x7f");
+  open_directory(FlushMode::group);
+  auto opened = open_log();
+  ASSERT_TRUE(opened) << opened.error().text();
+  EXPECT_EQ(end(), 7);
+}
+
 TEST_F(RecoveryTest, lost_or_damaged_indexes_are_built_anew) {
   open_directory(FlushMode::group);
   ASSERT_TRUE(open_log());
