@@ -147,9 +147,7 @@ class Run {
     if (!worked && !is_excused(fate)) problem("life " + std::to_string(outcome_.lives) + ": " + worked.error().text());
     if (!env_.is_killed() && !fate.closes) env_.kill();
     end_stay();
-    feed_.close();
-    client_.reset();
-    log_.reset();
+    stop();
     if (!env_.is_killed()) env_.kill();
     if (fate.power_cut) {
       env_.power_cut();
@@ -158,6 +156,12 @@ class Run {
     env_.reboot();
     // Some come back after hours, when checkpoints are too old and tombstones may go.
     if (draw_.chance(0.2)) env_.advance(Duration(static_cast<std::int64_t>(draw_.below(3 * 3'600'000))));
+  }
+
+  void stop() {
+    feed_.close();
+    client_.reset();
+    log_.reset();
   }
 
   Result<> work(const Fate& fate) {
@@ -171,12 +175,17 @@ class Run {
     return close_streams();
   }
 
-  Result<> open() {
+  Result<> open_log() {
     EmbeddedConfig config;
     config.data_dir = "/data";
     config.housekeeping_interval = Duration(20 + static_cast<std::int64_t>(draw_.below(200)));
     config.report = [](const std::string&) {};
     MR_ASSIGN(log_, open_embedded(env_, config));
+    return {};
+  }
+
+  Result<> open() {
+    MR_TRY(open_log());
     MR_TRY(make_topics());
     MR_ASSIGN(auto problems, problems_at_start(*log_, exactly_once_));
     for (const std::string& text : problems) problem("before life " + std::to_string(outcome_.lives) + ": " + text);
@@ -279,6 +288,7 @@ class Run {
     ++outcome_.lives;
     if (draw_.chance(0.2)) (void)env_.files().remove_all("/state", "test");
     auto finished = finish();
+    if (finished) finished = cut_power_at_the_end();
     if (!finished) return problem("last life: " + finished.error().text());
     outcome_.orders = feed_.fed().acknowledged.size();
     gather_rows();
@@ -298,6 +308,15 @@ class Run {
     MR_TRY(close_streams());
     end_stay();
     return {};
+  }
+  // What is looked at after the last life is what the disk has of it.
+  Result<> cut_power_at_the_end() {
+    env_.kill();
+    stop();
+    env_.power_cut();
+    ++outcome_.power_cuts;
+    env_.reboot();
+    return open_log();
   }
   // Of RocksDB's own files the names only: ids in them are drawn by the system.
   void gather_facts() {
