@@ -14,7 +14,7 @@ void RecordQueue::seek(Offset offset, Timestamp partition_time) {
   batches_.reset(offset);
   reader_.reset();
   live_ = false;
-  next_offset_ = offset;
+  next_offset_ = offset_taken_ = offset;
   partition_time_ = partition_time;
 }
 

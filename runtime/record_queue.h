@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "millrace/base/record_batch.h"
@@ -53,6 +54,8 @@ class RecordQueue {
   Offset fetch_offset() const { return batches_.end(); }
   // Where to go on after a restart: everything before it was taken or skipped.
   Offset next_offset() const { return live_ ? context().offset : next_offset_; }
+  // Whether next_offset() is another than at the last call, or at seek().
+  bool take_moved() { return std::exchange(offset_taken_, next_offset()) != next_offset(); }
   // The task failed at the record at next_offset().
   bool has_failed() const { return has_failed_; }
   // Of the batch before next_offset(), markers and what is left out included; -1: none was read yet.
@@ -70,7 +73,7 @@ class RecordQueue {
   CommittedBatches batches_;
   std::optional<RecordReader> reader_;
   Bytes decompressed_;
-  Offset next_offset_ = 0;
+  Offset next_offset_ = 0, offset_taken_ = 0;
   Timestamp partition_time_{-1};
   bool live_ = false, has_failed_ = false;
 };

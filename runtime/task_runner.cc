@@ -242,10 +242,10 @@ void TaskRunner::make_cut() {
   cut_.logged = output_->take_logged();
   cut_.touched = output_->take_touched();
   output_->forget_logged_bytes();
-  // What was skipped moves the offsets, too: else a start would meet it again.
-  const std::int64_t taken = task_->counters().processed + task_->counters().dropped;
-  cut_.dirty = output_->take_dirty() || taken != taken_at_cut_;
-  taken_at_cut_ = taken;
+  // What was skipped moves the offsets, too, else a start would meet it again; and so do markers and aborted records
+  // (as in Kafka's StreamTask.commitNeeded), else a start would miss them when retention has taken them.
+  cut_.dirty = output_->take_dirty();
+  for (const auto& queue : task_->inputs()) cut_.dirty |= queue->take_moved();
   cut_.passed = !suspended_.load() && has_passed();
   if (cut_.passed) to_pass_.clear();
   if (std::exchange(is_trying_, false)) suspended_.store(!cut_.passed);

@@ -160,7 +160,6 @@ class TaskRunner final : public Runnable {
   std::mutex jobs_mutex_;
   std::vector<std::function<void()>> jobs_;
   Cut cut_;
-  std::int64_t taken_at_cut_ = 0;
   std::int64_t trimmed_at_ = 0;
   bool is_stuck_ = false;         // over its memory, and waiting for a checkpoint
   bool waits_for_trial_ = false;  // another task's

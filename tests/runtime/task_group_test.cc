@@ -75,6 +75,35 @@ TEST_F(TaskGroupTest, a_repartition_topic_that_was_deleted_is_missed_at_the_next
   EXPECT_EQ(updates()["v"], up_to(2));
 }
 
+TEST_F(TaskGroupTest, markers_and_aborted_records_that_retention_has_taken_are_not_missed_at_the_next_start) {
+  for (const char* guarantee : {"at_least_once", "exactly_once_v2"}) {
+    const bool is_aborted = guarantee == std::string_view("exactly_once_v2");
+    const auto run = [&]() -> Result<> {
+      auto streams = app(*log_, {{"processing.guarantee", guarantee}});
+      MR_TRY(streams->start());
+      MR_TRY(streams->run_until_end_of_input());
+      return streams->close();
+    };
+    send("k", guarantee);
+    ProducerConfig config;
+    config.transactional_id = "input";
+    auto producer = log_->make_producer(config);
+    ASSERT_TRUE(producer);
+    ASSERT_TRUE((*producer)->init_transactions());
+    ASSERT_TRUE((*producer)->begin_transaction());
+    for (PartitionId p = 0; p < 2; ++p)
+      ASSERT_TRUE((*producer)->send(ProducerRecord{"events", p, Bytes("k"), Bytes(guarantee), Timestamp{1}, {}}, {}));
+    ASSERT_TRUE((*producer)->flush());
+    ASSERT_TRUE(run());
+    ASSERT_TRUE(is_aborted ? (*producer)->abort_transaction() : (*producer)->commit_transaction());
+    ASSERT_TRUE(run()) << "it sees that the transaction has ended";
+    for (PartitionId p = 0; p < 2; ++p) ASSERT_TRUE(log_->admin().delete_records({"events", p}, -1));
+    auto ran = run();
+    ASSERT_TRUE(ran) << ran.error().text();
+    EXPECT_EQ(updates()[guarantee].size(), is_aborted ? 1u : 3u);
+  }
+}
+
 TEST_F(TaskGroupTest, without_a_handler_a_failing_task_stops_the_application) {
   send("k", "poison");
   failures_left = 1;

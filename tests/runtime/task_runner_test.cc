@@ -225,6 +225,39 @@ TEST_F(TaskRunnerTest, a_task_that_processed_without_output_is_dirty_too) {
   EXPECT_FALSE(runner.cut().dirty);
 }
 
+// Else retention that takes markers and aborted records makes the next start miss them.
+TEST_F(TaskRunnerTest, a_task_that_only_passed_a_marker_or_aborted_records_is_dirty_too) {
+  for (const bool exactly_once : {false, true}) {
+    environment_.exactly_once = exactly_once;
+    TaskRunner& runner = throwing();
+    const Offset start = log_.at({"in", 0}).end;
+    runner.task().inputs()[0]->seek(start, Timestamp{-1});
+    run(runner);
+    cut(runner);
+    EXPECT_FALSE(runner.cut().dirty) << "it stands where it was put";
+    runner.release();
+    if (exactly_once) {
+      log_.at({"in", 0}).aborted = {{9, start}};
+      log_.put({"in", 0}, {{"k", "aborted"}}, {.producer_id = 9, .transactional = true});
+    } else {
+      put("1");
+    }
+    runner.input_arrived(0);
+    run(runner);
+    cut(runner);
+    runner.release();
+    log_.put_marker({"in", 0}, exactly_once ? ControlType::abort : ControlType::commit, 9);
+    runner.input_arrived(0);
+    run(runner);
+    cut(runner);
+    EXPECT_TRUE(runner.cut().dirty) << exactly_once;
+    EXPECT_EQ(cut_offset(runner), start + 2);
+    runner.release();
+    cut(runner);
+    EXPECT_FALSE(runner.cut().dirty) << exactly_once;
+  }
+}
+
 TEST_F(TaskRunnerTest, exactly_once_output_after_the_cut_waits_for_the_release) {
   TaskRunner& runner = make(copy);
   put("1");
