@@ -3,6 +3,7 @@
 #include <memory>
 
 #include "millrace/base/monitor.h"
+#include "millrace/base/thrown.h"
 
 namespace millrace {
 
@@ -12,11 +13,19 @@ struct Round {
   std::size_t left = 0;
   std::vector<Result<>> results;
 };
+
+Result<> run(const std::function<Result<>()>& job) {
+  try {
+    return job();
+  } catch (...) {
+    return Error(ErrorCode::unknown_server_error, thrown());
+  }
+}
 }  // namespace
 
 Result<> run_all(Env& env, Executor& executor, const std::vector<std::function<Result<>()>>& jobs) {
   if (executor.concurrency() <= 1 || jobs.size() <= 1) {
-    for (const auto& job : jobs) MR_TRY(job());
+    for (const auto& job : jobs) MR_TRY(run(job));
     return {};
   }
   auto round = std::make_shared<Round>();
@@ -24,7 +33,7 @@ Result<> run_all(Env& env, Executor& executor, const std::vector<std::function<R
   round->results.resize(jobs.size());
   for (std::size_t i = 0; i < jobs.size(); ++i) {
     executor.post([round, &jobs, i] {
-      auto result = jobs[i]();
+      auto result = run(jobs[i]);
       {
         MonitorLock lock(round->monitor);
         round->results[i] = std::move(result);

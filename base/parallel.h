@@ -8,7 +8,8 @@
 namespace millrace {
 
 // Runs `jobs` on `executor`, whose jobs may block, and waits for all. Returns the first error in the order of `jobs`;
-// KAFKA_STORAGE_ERROR where a simulated node died before they were done. Never from a job of the same executor.
+// what one throws is its error, UNKNOWN_SERVER_ERROR; KAFKA_STORAGE_ERROR where a simulated node died before they were
+// done. Never from a job of the same executor.
 Result<> run_all(Env& env, Executor& executor, const std::vector<std::function<Result<>()>>& jobs);
 
 }  // namespace millrace

@@ -3,6 +3,7 @@
 #include <mutex>
 
 #include "millrace/base/log.h"
+#include "millrace/base/thrown.h"
 
 namespace millrace {
 
@@ -80,8 +81,8 @@ Result<bool> GlobalTask::apply_next(Input& input) {
     try {
       while (reader.next(record))
         if (record.offset >= input.passed && (is_loaded_ || record.has_key())) input.rows.apply(record);
-    } catch (const std::exception& e) {
-      return Error(ErrorCode::corrupt_message, e.what());
+    } catch (...) {
+      return Error(ErrorCode::corrupt_message, thrown());
     }
     MR_TRY(reader.status());
     input.passed = input.batches.batch().last_offset() + 1;

@@ -1,6 +1,7 @@
 #include "millrace/runtime/record_deserializer.h"
 
 #include "millrace/base/log.h"
+#include "millrace/base/thrown.h"
 #include "millrace/runtime/task_id.h"
 
 namespace millrace {
@@ -69,8 +70,8 @@ bool RecordDeserializer::stamp(const Timestamp& partition_time) {
       source_.timestamp_extractor(ref, {&extracted, [](void* to, const RecordRef& r) {
                                           *static_cast<Timestamp*>(to) = *static_cast<const Timestamp*>(r.value);
                                         }});
-    } catch (const std::exception& e) {
-      throw StreamsError(place_of(partition_, head_.offset) + ": the timestamp extractor failed: " + e.what());
+    } catch (...) {
+      throw StreamsError(place_of(partition_, head_.offset) + ": the timestamp extractor failed: " + thrown());
     }
     head_.timestamp = extracted;
   }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "millrace/base/log.h"
+#include "millrace/base/thrown.h"
 #include "millrace/runtime/offset_metadata.h"
 #include "millrace/runtime/sink.h"
 #include "millrace/statestore/store_error.h"
@@ -168,8 +169,8 @@ bool Task::process_one() {
   } catch (const StoreError& e) {
     // Of the disk or a serde: no handler may skip it, the store would be wrong in silence.
     throw failed(e.what());
-  } catch (const std::exception& e) {
-    throw failed(std::string("a processor failed: ") + e.what() +
+  } catch (...) {
+    throw failed("a processor failed: " + thrown() +
                  ". Set processing.exception.handler to continue, to skip and count such records");
   }
   ++counters_.processed;
@@ -184,10 +185,10 @@ void Task::processing_failed(const RecordRef& record, std::exception_ptr what) {
     throw;
   } catch (const StoreError&) {
     throw;  // of the disk or a serde: no handler may skip it, the store would be wrong in silence
-  } catch (const std::exception& e) {
+  } catch (...) {
     ++counters_.dropped;
     log_warn("a processor failed; the record is skipped",
-             {{"task", id_.text()}, {"where", where(*record.context)}, {"why", e.what()}});
+             {{"task", id_.text()}, {"where", where(*record.context)}, {"why", thrown()}});
   }
 }
 
@@ -201,8 +202,8 @@ void Task::flush_caches() {
     for (Store& s : stores_) s.core->flush();
   } catch (const StreamsError&) {
     throw;
-  } catch (const std::exception& e) {
-    throw StreamsError("task " + id_.text() + ", on commit: " + e.what());
+  } catch (...) {
+    throw StreamsError("task " + id_.text() + ", on commit: " + thrown());
   }
 }
 

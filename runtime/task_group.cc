@@ -7,6 +7,7 @@
 #include "millrace/base/monitor.h"
 #include "millrace/base/murmur2.h"
 #include "millrace/base/parallel.h"
+#include "millrace/base/thrown.h"
 #include "millrace/runtime/offset_metadata.h"
 #include "millrace/runtime/streams_config.h"
 
@@ -142,8 +143,8 @@ Result<TaskGroup::Opened> TaskGroup::make_task(TaskId id) {
                                                 if (names[i] == spec.name) return database->rows(i);
                                               return nullptr;
                                             }));
-  } catch (const std::exception& e) {
-    return Error(ErrorCode::unknown_server_error, "task " + id.text() + ": " + e.what());
+  } catch (...) {
+    return Error(ErrorCode::unknown_server_error, "task " + id.text() + ": " + thrown());
   }
   runner->set_metrics(std::make_unique<TaskMetrics>(parts_.metrics, runner->task(), runner->output(), parts_.topology,
                                                     database, names, [this](const TopicPartition& p) {
@@ -164,9 +165,9 @@ Result<> TaskGroup::restore_all(std::vector<Opened>& tasks, const OffsetsToCommi
     jobs.push_back([this, &tasks, &committed, lane, lanes, memory_bytes]() -> Result<> {
       for (std::size_t i = lane; i < tasks.size(); i += lanes) try {
           MR_TRY(restore(tasks[i], committed, memory_bytes / lanes));
-        } catch (const std::exception& e) {
+        } catch (...) {
           return Error(ErrorCode::unknown_server_error,
-                       "task " + tasks[i].runner->task().id().text() + ": " + e.what());
+                       "task " + tasks[i].runner->task().id().text() + ": " + thrown());
         }
       return {};
     });
@@ -344,8 +345,8 @@ void TaskGroup::close(TaskRunner& runner) {
   const std::string id = runner.task().id().text();
   try {
     runner.task().close();
-  } catch (const std::exception& e) {
-    log_error("a task could not be closed", {{"task", id}, {"why", e.what()}});
+  } catch (...) {
+    log_error("a task could not be closed", {{"task", id}, {"why", thrown()}});
   }
   runner.set_metrics({});
   parts_.metrics.forget_task(id);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "millrace/base/thrown.h"
+
 namespace millrace {
 
 namespace {
@@ -98,8 +100,8 @@ bool TaskRunner::run_slice() {
     return slice();
   } catch (const StreamsError& e) {
     fail({Error(e.code().value_or(ErrorCode::unknown_server_error), e.what()), e.code().has_value()});
-  } catch (const std::exception& e) {
-    fail({Error(ErrorCode::unknown_server_error, e.what()), false});
+  } catch (...) {
+    fail({Error(ErrorCode::unknown_server_error, thrown()), false});
   }
   return false;
 }

@@ -384,6 +384,25 @@ TEST_F(TaskRunnerTest, a_users_exception_fails_the_task_which_does_nothing_more_
   EXPECT_EQ(runner.task().counters().processed, 0);
 }
 
+TEST_F(TaskRunnerTest, whatever_is_thrown_fails_the_task_alone_be_it_at_a_record_or_in_its_cut) {
+  for (const bool at_cut : {false, true}) {
+    TaskRunner& runner = make([at_cut](StreamsBuilder& b) {
+      auto counted = b.stream(in).peek([at_cut](const std::string&) {
+        if (!at_cut) throw 42;
+      });
+      counted.group_by_key().count({.as = "rows"}).to_stream().for_each([](std::int64_t) { throw 42; });
+    });
+    put("1");
+    run(runner);
+    cut(runner);
+    EXPECT_TRUE(runner.has_failed()) << at_cut;
+    ASSERT_FALSE(failures_.empty());
+    EXPECT_EQ(failures_.back().is_of_record, !at_cut);
+    EXPECT_THAT(failures_.back().error.message(), HasSubstr("something was thrown"));
+  }
+  EXPECT_EQ(failures_.size(), 2u);
+}
+
 TEST_F(TaskRunnerTest, a_failure_in_the_cut_itself_is_told_before_the_cut_is_answered) {
   TaskRunner& runner = make([](StreamsBuilder& b) {
     b.stream(in).group_by_key().count({.as = "rows"}).to_stream().for_each([](std::int64_t) {

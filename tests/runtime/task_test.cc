@@ -25,6 +25,7 @@ void failing(StreamsBuilder& b) {
       .peek([](const std::string& v) {
         if (v == "bad") throw std::runtime_error("boom");
         if (v == "worse") throw StreamsError("worse than bad");
+        if (v == "odd") throw 42;
       })
       .to(out);
 }
@@ -89,6 +90,19 @@ TEST_F(TaskTest, a_users_exception_stops_it_at_the_record_and_says_where_and_wha
                                                     HasSubstr("boom"), HasSubstr("processing.exception.handler")));
   EXPECT_EQ(output_.take(), "out:k=good");
   EXPECT_EQ((task.offsets().at({"in", 2}).offset), 1) << "it is not done";
+}
+
+TEST_F(TaskTest, what_a_user_throws_need_not_be_an_exception_of_the_standard_library) {
+  Task& task = make(failing);
+  put(task, {{"k", "odd"}});
+  EXPECT_THAT(message_of([&] { run(task); }), AllOf(HasSubstr("topic in, partition 2, offset 0"), HasSubstr("thrown")));
+  EXPECT_TRUE(task.has_failed_record());
+  settings_.on_processing_error = OnError::skip;
+  Task& other = make(failing);
+  put(other, {{"k", "odd"}, {"k", "good"}});
+  run(other);
+  EXPECT_EQ(output_.take(), "out:k=good");
+  EXPECT_EQ(other.counters().dropped, 1);
 }
 
 TEST_F(TaskTest, where_the_handler_says_continue_the_record_is_dropped_counted_and_passed) {
