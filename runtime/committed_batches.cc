@@ -4,13 +4,14 @@
 
 namespace millrace {
 
-void CommittedBatches::reset(Offset at) {
+void CommittedBatches::reset(Offset at, Offset until) {
   waiting_.clear();
   bytes_.reset();
   aborted_.clear();
   aborting_.clear();
   leader_epoch_ = -1;
   end_ = at;
+  until_ = until;
   records_passed_ = records_added_;
 }
 
@@ -59,6 +60,7 @@ Result<bool> CommittedBatches::next(Offset& passed) {
       continue;
     }
     MR_ASSIGN(RecordBatchView batch, RecordBatchView::parse(rest));
+    if (batch.base_offset() >= until_) return false;
     if (!batch.crc_matches())
       return Error(ErrorCode::corrupt_message,
                    "the batch at offset " + std::to_string(batch.base_offset()) + " does not match its CRC");

@@ -1,5 +1,6 @@
 // CommittedBatches: walks fetched batches and leaves out markers and what aborted transactions wrote.
 #pragma once
+#include <limits>
 #include <memory>
 #include <set>
 #include <vector>
@@ -23,7 +24,8 @@ class CommittedBatches {
   LeaderEpoch leader_epoch() const { return leader_epoch_; }
   // The offset after the last whole batch added.
   Offset end() const { return end_; }
-  void reset(Offset at);
+  // next() comes to no batch that begins at `until` or behind.
+  void reset(Offset at, Offset until = std::numeric_limits<Offset>::max());
   // Records in whole batches that were added, and that next() has not come to yet.
   std::int64_t records_added() const { return records_added_; }
   std::int64_t records_waiting() const { return records_added_ - records_passed_; }
@@ -37,7 +39,7 @@ class CommittedBatches {
   std::vector<FetchedBatches::Aborted> aborted_;  // by first offset
   std::set<ProducerId> aborting_;
   LeaderEpoch leader_epoch_ = -1;
-  Offset end_ = 0;
+  Offset end_ = 0, until_ = std::numeric_limits<Offset>::max();
   std::int64_t records_added_ = 0, records_passed_ = 0;
 };
 

@@ -122,7 +122,7 @@ Result<> Restorer::write(Reading& r) {
 
 Result<> Restorer::read(Reading& r) {
   CommittedBatches batches;
-  batches.reset(r.passed);
+  batches.reset(r.passed, r.end);
   std::int64_t reported = 0;
   while (batches.end() < r.end) {
     FetchRequest request{r.changelog, batches.end(), fetch_bytes_max};
@@ -151,7 +151,6 @@ Result<> Restorer::read(Reading& r) {
 }
 
 Result<> Restorer::take(Reading& r, const RecordBatchView& batch) {
-  if (batch.base_offset() >= r.end) return {};
   r.result.records += batch.count();
   const Offset from = std::exchange(r.passed, std::min(batch.last_offset() + 1, r.end));
   if (!r.source) return keep(r, Bytes(batch.bytes()));

@@ -39,7 +39,7 @@ struct Restored {
   Tail tail;                 // what the checkpoint does not have yet
   Timestamp observed{-1};    // window stores: see rows_of
   TopicId topic;             // the changelog's; all zero: there is none
-  // Of the last batch read; -1: none was.
+  // Of the last batch before the end of the restore; -1: none was read.
   LeaderEpoch leader_epoch = -1;
 };
 

@@ -179,6 +179,15 @@ TEST_F(CommittedBatchesTest, after_a_reset_nothing_of_before_counts_neither_batc
   EXPECT_EQ(drain(), "50..50");
 }
 
+TEST_F(CommittedBatchesTest, what_begins_behind_the_end_that_was_given_is_not_come_to_be_it_left_out_or_damaged) {
+  Bytes bad = batch(9);
+  bad.back() = static_cast<char>(bad.back() ^ 1);
+  batches_.reset(0, 3);
+  batches_.add(fetched({batch(0, 1), batch(1, 4), marker(5, ControlType::commit, 5), bad}));
+  EXPECT_EQ(drain(), "0..0 1..4") << "the second is on both sides";
+  EXPECT_EQ(passed_, 5);
+}
+
 TEST_F(CommittedBatchesTest, damage_is_an_error_that_names_the_offset) {
   Bytes bad = batch(7);
   bad.back() = static_cast<char>(bad.back() ^ 1);

@@ -54,6 +54,7 @@ class ScriptedSource : public ::testing::Test {
     try {
       MR_ASSIGN(Restored result, restorer.restore(task, task.stores().at(0), nullptr, 0, offsets));
       records_ = result.records;
+      leader_epoch_ = result.leader_epoch;
     } catch (const std::exception& e) {
       return Error(e.what());
     }
@@ -80,6 +81,7 @@ class ScriptedSource : public ::testing::Test {
   TaskSettings settings_;
   bool exactly_once_ = true;
   std::int64_t records_ = 0;
+  LeaderEpoch leader_epoch_ = -1;
 };
 
 TEST_F(ScriptedSource, is_taken_up_to_the_committed_offset_be_it_within_a_batch) {
@@ -122,6 +124,16 @@ TEST_F(ScriptedSource, whose_committed_end_was_compacted_away_is_whole) {
   log_.put(partition_, {{"a", "1", 10}});
   log_.at(partition_).end += 6;
   expect_rows(5, "a=1@10");
+}
+
+TEST_F(ScriptedSource, its_leader_epoch_is_that_of_the_committed_offset_and_not_of_what_is_behind_it) {
+  log_.put(partition_, {{"a", "1", 10}}, {.leader_epoch = 3});
+  log_.put(partition_, {{"a", "2", 20}}, {.leader_epoch = 5});
+  log_.put_marker(partition_, ControlType::commit, 9);  // of epoch 0
+  for (const auto& [committed, epoch] : std::map<Offset, LeaderEpoch>{{0, -1}, {1, 3}, {2, 5}, {3, 0}}) {
+    ASSERT_TRUE(restored(committed));
+    EXPECT_EQ(leader_epoch_, epoch) << committed;
+  }
 }
 
 TEST_F(ScriptedSource, a_record_that_does_not_deserialise_goes_to_its_handler_and_none_behind_the_end_does) {
