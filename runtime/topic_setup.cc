@@ -16,6 +16,7 @@ class Setup {
     MR_TRY(count_repartition_topics());
     MR_TRY(check_copartitioning());
     count_tasks();
+    MR_TRY(miss_repartition_topics());
     MR_TRY(make_internal_topics());
     MR_TRY(make_sink_topics());
     find_own_topics();
@@ -146,20 +147,87 @@ class Setup {
     return 0;
   }
 
+  // Repartition topics first: where a changelog is there, so was what its store is fed from.
   Result<> make_internal_topics() {
-    for (const auto& topic : topology_.internal_topics(options_.application_id)) {
-      if (topic.type == Topology::InternalTopic::Type::source_as_changelog) continue;
-      int count = 0;
-      if (topic.type == Topology::InternalTopic::Type::repartition) {
-        count = setup_.partitions.at(topic.name);
-      } else {
-        const std::string prefix = options_.application_id + "-", suffix = "-changelog";
-        count =
-            changelog_partitions(topic.name.substr(prefix.size(), topic.name.size() - prefix.size() - suffix.size()));
-      }
-      MR_TRY(make_or_check(topic, count));
+    using Type = Topology::InternalTopic::Type;
+    const auto topics = topology_.internal_topics(options_.application_id);
+    for (const auto& topic : topics)
+      if (topic.type == Type::repartition) MR_TRY(make_or_check(topic, setup_.partitions.at(topic.name)));
+    for (const auto& topic : topics) {
+      if (topic.type != Type::changelog) continue;
+      const std::string prefix = options_.application_id + "-", suffix = "-changelog";
+      const std::string store = topic.name.substr(prefix.size(), topic.name.size() - prefix.size() - suffix.size());
+      MR_TRY(make_or_check(topic, changelog_partitions(store)));
     }
     return {};
+  }
+
+  Result<bool> is_there(const std::string& topic) {
+    auto described = admin_.describe_topic(topic);
+    if (!described && described.error().code() != ErrorCode::unknown_topic_or_partition)
+      return std::move(described).error();
+    return described.has_value();
+  }
+
+  // A sub-topology of whose inputs none is there, though the changelog of one of its stores is: they were repartition
+  // topics, and are gone. A topology that was extended makes both anew; where another input is there, it may have
+  // filled the store before.
+  Result<> miss_repartition_topics() {
+    for (int s = 0; s < topology_.sub_topology_count; ++s) {
+      MR_ASSIGN(const std::string gone, missing_input_of(s));
+      if (gone.empty()) continue;
+      for (const StoreSpec& store : topology_.stores) {
+        const std::string changelog = options_.application_id + "-" + store.name + "-changelog";
+        if (!store.has_own_changelog() || !is_store_of(s, store.name)) continue;
+        MR_ASSIGN(const bool has_run, is_there(changelog));
+        if (!has_run) continue;
+        MR_ASSIGN(const bool is_committed, has_committed());
+        if (is_committed) return is_gone(gone, changelog);
+      }
+    }
+    return {};
+  }
+
+  // A repartition topic, if all inputs are such, and not there; else empty.
+  Result<std::string> missing_input_of(int sub_topology) {
+    std::string missing;
+    for (const TopologyNode& node : topology_.nodes) {
+      if (node.kind != TopologyNode::Kind::source || node.sub_topology != sub_topology) continue;
+      if (!node.internal_topic) return std::string();
+      for (const std::string& topic : node.topics) {
+        missing = name_of(node, topic);
+        MR_ASSIGN(const bool there, is_there(missing));
+        if (there) return std::string();
+      }
+    }
+    return missing;
+  }
+
+  bool is_store_of(int sub_topology, const std::string& store) const {
+    return std::any_of(topology_.nodes.begin(), topology_.nodes.end(), [&](const TopologyNode& node) {
+      return node.sub_topology == sub_topology &&
+             std::find(node.stores.begin(), node.stores.end(), store) != node.stores.end();
+    });
+  }
+
+  // Else all is read anew from the start, and nothing is missing.
+  Result<bool> has_committed() {
+    MR_ASSIGN(const auto groups, admin_.describe_groups());
+    return std::any_of(groups.begin(), groups.end(), [&](const GroupDescription& group) {
+      return group.group_id == options_.application_id && !group.committed.empty();
+    });
+  }
+
+  Error is_gone(const std::string& topic, const std::string& changelog) const {
+    return Error(ErrorCode::invalid_config,
+                 "repartition topic " + topic +
+                     " was deleted, and with it what it held and was not processed yet: " + changelog +
+                     " is there, which is fed from it alone. Use another application id to start anew. Or, "
+                     "to go on without that, make the topic: millrace topics create " +
+                     topic + " --partitions " + std::to_string(setup_.partitions.at(topic)) +
+                     " --config retention.ms=-1" +
+                     (options_.data_dir.empty() ? "" : " --data-dir " + options_.data_dir) +
+                     "; and delete the application's state directory (its state comes back from the changelogs)");
   }
 
   Result<> make_or_check(const Topology::InternalTopic& topic, int count) {

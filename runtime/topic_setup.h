@@ -32,7 +32,8 @@ struct TopicSetupOptions {
 // forced) as Kafka Streams does, checks co-partitioning, creates internal topics and missing sink topics, and checks
 // those that exist. Errors: UNKNOWN_TOPIC_OR_PARTITION for a missing source topic, with the command that makes it;
 // INVALID_PARTITIONS and INVALID_CONFIG for an internal topic that exists with other partitions or another
-// cleanup.policy; INVALID_PARTITIONS where inputs of a join differ.
+// cleanup.policy; INVALID_CONFIG for a repartition topic that is gone, where the changelog of a store that only it can
+// have filled shows that it was there; INVALID_PARTITIONS where inputs of a join differ.
 Result<TopicSetup> set_up_topics(Admin& admin, const Topology& topology, const TopicSetupOptions& options);
 
 }  // namespace millrace

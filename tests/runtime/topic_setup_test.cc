@@ -41,8 +41,9 @@ class FakeAdmin final : public Admin {
     return std::optional<Offset>();
   }
   Result<> delete_records(const TopicPartition&, Offset) override { return {}; }
-  Result<std::vector<GroupDescription>> describe_groups() override { return std::vector<GroupDescription>(); }
+  Result<std::vector<GroupDescription>> describe_groups() override { return groups; }
 
+  std::vector<GroupDescription> groups;
   std::map<std::string, TopicDescription> topics;
   std::vector<std::string> created;
 };
@@ -96,6 +97,56 @@ TEST_F(TopicSetupTest, internal_topics_have_as_many_partitions_as_what_feeds_the
   EXPECT_EQ(admin_.topics.at("app-counts-changelog").partitions, 6);
   EXPECT_THAT(done->task_counts, ElementsAre(6, 6));
   EXPECT_THAT(done->repartition_topics, ElementsAre("app-counts-repartition"));
+}
+
+TEST_F(TopicSetupTest, a_repartition_topic_is_missed_where_the_changelog_of_what_it_feeds_is_there) {
+  create("in", 6);
+  ASSERT_TRUE(set_up(count_by_value));
+  const auto gone = admin_.topics.extract("app-counts-repartition");
+  admin_.groups = {{"app", {{{"in", 0}, {.offset = 7}}}}};
+  admin_.created.clear();
+  const Error error = refusal(count_by_value);
+  EXPECT_EQ(error.code(), ErrorCode::invalid_config);
+  EXPECT_THAT(error.message(),
+              AllOf(HasSubstr("app-counts-repartition was deleted"), HasSubstr("app-counts-changelog is there"),
+                    HasSubstr("topics create app-counts-repartition --partitions 6 --config retention.ms=-1 ")));
+  EXPECT_THAT(admin_.created, ElementsAre()) << "or the next start would find nothing wrong";
+  create("app-counts-repartition", 6);
+  EXPECT_TRUE(set_up(count_by_value));
+}
+
+TEST_F(TopicSetupTest, a_repartition_topic_is_not_missed_where_nothing_was_committed_or_its_store_is_new) {
+  create("in", 6);
+  create("app-counts-changelog", 6, {{"cleanup.policy", "compact"}});
+  admin_.groups = {{"another", {{{"in", 0}, {.offset = 7}}}}};
+  EXPECT_TRUE(set_up(count_by_value)) << "a first start that was killed half-way";
+  admin_.groups = {{"app", {{{"in", 0}, {.offset = 7}}}}};
+  auto extended = set_up([](StreamsBuilder& builder) {
+    auto values = builder.stream(in);
+    values.group_by([](const std::string& v) { return v; }).count({.as = "counts"});
+    values.group_by([](const std::string& v) { return v + v; }).count({.as = "more"});
+  });
+  EXPECT_TRUE(extended) << extended.error().text();
+}
+
+TEST_F(TopicSetupTest, a_repartition_topic_is_not_missed_beside_another_input_that_may_have_filled_the_store) {
+  create("in", 6);
+  create("other", 6);
+  create("app-rows-changelog", 6, {{"cleanup.policy", "compact"}});
+  admin_.groups = {{"app", {{{"in", 0}, {.offset = 7}}}}};
+  auto joined = set_up([](StreamsBuilder& builder) {
+    builder.stream(in)
+        .select_key([](const std::string& v) { return v; })
+        .join(builder.table(other, {.as = "rows"}), [](const std::string& a, const std::string&) { return a; })
+        .to(out);
+  });
+  EXPECT_TRUE(joined) << joined.error().text();
+}
+
+TEST_F(TopicSetupTest, changelogs_are_made_after_the_topics_that_their_stores_are_fed_from) {
+  create("in", 6);
+  ASSERT_TRUE(set_up(count_by_value));
+  EXPECT_THAT(admin_.created, ElementsAre("app-counts-repartition", "app-counts-changelog"));
 }
 
 TEST_F(TopicSetupTest, internal_topics_have_kafka_streams_configuration) {
