@@ -348,14 +348,23 @@ std::size_t Committer::tail_bytes() {
   return bytes;
 }
 
+// Rows without a changelog are of no use unless the checkpoint knows of all input that is committed.
+bool Committer::has_rows_to_write() {
+  std::lock_guard lock(checkpoint_mutex_);
+  return std::any_of(members_.begin(), members_.end(), [](const Member& m) {
+    return std::any_of(m.tails.begin(), m.tails.end(), [&](const auto& tail) { return m.is_to_write(tail); });
+  });
+}
+
 void Committer::checkpoint_if_due() {
   const std::size_t bytes = tail_bytes();
+  const bool any = has_rows_to_write();
   const std::int64_t now = env_.clock().monotonic_ns();
   {
     MonitorLock lock(monitor_);
     const bool due = relief_wanted_ || bytes >= settings_.tail_bytes_max ||
                      now - checkpointed_at_ > settings_.checkpoint_interval.count() * 1'000'000;
-    if (bytes == 0 || !due || checkpointing_ || paused_) return;
+    if (!any || !due || checkpointing_ || paused_) return;
     checkpointing_ = true;
     relief_wanted_ = false;
     checkpointed_at_ = now;
@@ -408,8 +417,7 @@ Result<> Committer::take_and_write(Member& m) {
     std::lock_guard lock(checkpoint_mutex_);
     inputs = m.inputs;
     for (auto& tail : m.tails)
-      if (!tail.tail.empty() || tail.source_has_moved() || (!tail.has_changelog() && inputs != m.inputs_written))
-        taken.push_back({&tail, tail.tail.take(), tail.source_offset, tail.source_epoch});
+      if (m.is_to_write(tail)) taken.push_back({&tail, tail.tail.take(), tail.source_offset, tail.source_epoch});
   }
   for (auto& [tail, pieces, source_offset, source_epoch] : taken) {
     const StoreSpec& spec = *m.runner->task().stores()[tail->store].spec;
@@ -427,8 +435,11 @@ Result<> Committer::take_and_write(Member& m) {
   }
   if (updates.empty()) return {};
   MR_TRY(m.database->write(updates));
-  m.inputs_written = std::move(inputs);
-  for (auto& t : taken) t.tail->source_offset_written = t.source_offset;
+  {
+    std::lock_guard lock(checkpoint_mutex_);
+    m.inputs_written = std::move(inputs);
+    for (auto& t : taken) t.tail->source_offset_written = t.source_offset;
+  }
   if (settings_.metrics) settings_.metrics->checkpoint_written(rows_written, env_.clock().monotonic_ns() - started_ns);
   for (auto [store, sequence] : reached) m.runner->note_checkpoint(store, sequence);
   return {};

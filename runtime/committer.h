@@ -64,6 +64,10 @@ struct Member {
                        [](const StoreTail& tail) { return !tail.has_changelog() || tail.source; });
   }
   std::map<TopicPartition, Offset> inputs, inputs_written;  // committed; and those in the checkpoint
+  // Whether a checkpoint has something to write for it. Under the committer's members_mutex.
+  bool is_to_write(const StoreTail& tail) const {
+    return !tail.tail.empty() || tail.source_has_moved() || (!tail.has_changelog() && inputs != inputs_written);
+  }
 };
 
 struct CommitterSettings {
@@ -147,6 +151,7 @@ class Committer {
   void end_held();
   void schedule();
   void purge(const OffsetsToCommit& offsets);
+  bool has_rows_to_write();
   void checkpoint_if_due();
   Result<> write_checkpoint(Member& member);
   Result<> take_and_write(Member& member);

@@ -73,6 +73,25 @@ TEST_F(Checkpoints, a_checkpoint_is_due_when_the_last_is_long_ago_but_there_must
   EXPECT_EQ(row(0, "a"), "1") << "the last is not long ago";
 }
 
+TEST_F(Checkpoints, one_is_due_too_where_only_the_input_has_moved_of_a_store_without_a_changelog) {
+  make_stored();
+  members_[0].tails[0].topic_id = {};
+  Committer& committer = commit_with();
+  put("a", "1");
+  const auto commit_after = [&](Duration duration) {
+    env_.advance(duration);
+    settle();
+    committer.commit_soon();
+    settle();
+    return databases_[0]->position(0)->inputs.at({"in", 0});
+  };
+  EXPECT_EQ(commit_after(11s), 1);
+  log_.put_marker({"in", 0}, ControlType::commit, 9);
+  runners_[0]->input_arrived(0);
+  EXPECT_EQ(commit_after(1s), 1) << "the last is not long ago";
+  EXPECT_EQ(commit_after(10s), 2) << "else a crash would empty the store";
+}
+
 TEST_F(Checkpoints, after_a_checkpoint_the_stores_entries_may_leave_memory) {
   TaskRunner& runner = make_stored();
   // What was restored counts in the store's sequence, and not in the collector's.
