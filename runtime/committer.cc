@@ -183,6 +183,7 @@ void Committer::keep_tails() {
     if (!takes_part(m)) continue;
     TaskRunner::Cut& cut = m.runner->cut();
     if (cut.dirty) {
+      m.taken = cut.taken;
       for (const auto& [partition, offset] : cut.offsets) m.inputs[partition] = offset.offset;
       for (auto& tail : m.tails) tail.note_committed(cut.offsets);
     }
@@ -293,16 +294,21 @@ void Committer::resume() {
   commit_soon();
 }
 
-Result<> Committer::settle(TaskId id) {
+Result<bool> Committer::settle(TaskId id) {
   Member* m = find(id);
-  return m && m->has_unlogged() ? write_checkpoint(*m) : Result<>();
+  if (!m) return false;
+  if (m->has_unlogged()) MR_TRY(write_checkpoint(*m));
+  return m->is_ahead();
 }
 
-Result<> Committer::settle(const OffsetsToCommit& committed) {
-  if (std::none_of(members_.begin(), members_.end(), [](const Member& m) { return m.has_unlogged(); })) return {};
+Result<bool> Committer::settle(const OffsetsToCommit& committed) {
   if (std::exchange(is_undecided_, false) && was_decided(committed)) keep_tails();
-  return write_checkpoints();
+  if (std::any_of(members_.begin(), members_.end(), [](const Member& m) { return m.has_unlogged(); }))
+    MR_TRY(write_checkpoints());
+  return std::any_of(members_.begin(), members_.end(), [](const Member& m) { return m.is_ahead(); });
 }
+
+bool Member::is_ahead() const { return runner->task().taken() != taken; }
 
 // One offset that moved tells of all, since they are committed together.
 bool Committer::was_decided(const OffsetsToCommit& committed) const {

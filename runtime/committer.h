@@ -64,6 +64,8 @@ struct Member {
                        [](const StoreTail& tail) { return !tail.has_changelog() || tail.source; });
   }
   std::map<TopicPartition, Offset> inputs, inputs_written;  // committed; and those in the checkpoint
+  std::int64_t taken = 0;                                   // Task::taken() at the last cut that is committed
+  bool is_ahead() const;                                    // it has taken more; while its task is idle
   // Whether a checkpoint has something to write for it. Under the committer's members_mutex.
   bool is_to_write(const StoreTail& tail) const {
     return !tail.tail.empty() || tail.source_has_moved() || (!tail.has_changelog() && inputs != inputs_written);
@@ -120,10 +122,10 @@ class Committer {
   void resume();
   // While paused, before the tasks are opened anew; `committed`: where the coordinator says that the inputs are. What
   // is committed and in no changelog goes into the checkpoints, that of a commit of unknown outcome, too, if it was
-  // done. Errors: the disk's.
-  Result<> settle(const OffsetsToCommit& committed);
+  // done. Whether anything was processed that is not committed. Errors: the disk's.
+  Result<bool> settle(const OffsetsToCommit& committed);
   // The same for one task that alone is opened anew, where no commit's outcome is unknown.
-  Result<> settle(TaskId id);
+  Result<bool> settle(TaskId id);
   void fail(const Error& error);
   // No further commits; waits for the one under way.
   void stop();

@@ -55,6 +55,11 @@ void Redo::abandon() {
   monitor_.notify_all();
 }
 
+std::string Redo::why() {
+  MonitorLock lock(monitor_);
+  return why_;
+}
+
 bool Redo::has_ended() {
   MonitorLock lock(monitor_);
   return has_ended_;
@@ -70,6 +75,10 @@ void Redo::on_task_failure(const TaskRunner& runner, const TaskFailure& failure)
   const TaskId id = runner.task().id();
   if (has_ended()) return;
   if (!put_on_probation(id, failure)) return parts_.fail(failure.error);
+  {
+    MonitorLock lock(monitor_);
+    why_ = failure.error.text();
+  }
   log_warn("a task failed and is replaced", {{"why", failure.error.text()}});
   redo_later();
 }
@@ -81,6 +90,7 @@ void Redo::on_commit_failure(const Error& why) {
   {
     MonitorLock lock(monitor_);
     is_of_all_ = true;
+    why_ = why.text();
   }
   log_warn("what is not committed is aborted and done again", {{"why", why.text()}});
   redo_later();
@@ -145,7 +155,6 @@ bool Redo::run_once() {
   if (!parts_.committer.pause()) return false;
   const std::optional<std::set<TaskId>> alone = whose_alone();
   if (!(alone ? parts_.tasks.stop(*alone) : parts_.tasks.stop())) return false;
-  ++times_;
   OnProbation suspended;
   {
     MonitorLock lock(monitor_);
@@ -213,7 +222,8 @@ Result<> Redo::take_back() {
 Result<> Redo::start_over(const OnProbation& on_probation) {
   MR_TRY(take_back());
   MR_ASSIGN(OffsetsToCommit committed, parts_.tasks.committed());
-  MR_TRY(parts_.committer.settle(committed));
+  MR_ASSIGN(const bool is_ahead, parts_.committer.settle(committed));
+  times_ += is_ahead;
   MR_TRY(parts_.tasks.reopen(on_probation, committed));
   parts_.committer.forget_trials();  // each is asked for again in its time
   if (parts_.environment.exactly_once) MR_TRY(parts_.producer.begin_transaction());
@@ -225,7 +235,12 @@ Result<> Redo::replace(const std::set<TaskId>& ids, const OnProbation& on_probat
   MR_TRY(take_back());
   MR_ASSIGN(OffsetsToCommit committed, parts_.tasks.committed());
   parts_.env.fault_point("redo.replace");
-  for (TaskId id : ids) MR_TRY(parts_.committer.settle(id));
+  bool is_ahead = false;
+  for (TaskId id : ids) {
+    MR_ASSIGN(const bool is_one_ahead, parts_.committer.settle(id));
+    is_ahead |= is_one_ahead;
+  }
+  times_ += is_ahead;
   MR_TRY(parts_.tasks.replace(ids, on_probation, committed));
   return parts_.environment.exactly_once ? parts_.producer.begin_transaction() : Result<>();
 }

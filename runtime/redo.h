@@ -13,6 +13,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <string>
 
 #include "millrace/base/config.h"
 #include "millrace/base/env.h"
@@ -57,6 +58,8 @@ class Redo {
   // How often what was processed was discarded. Changes while those who had processed it are stopped: who finds all
   // processed before it finds the number changed after it.
   std::int64_t times() const { return times_.load(); }
+  // Why, the last time that something failed.
+  std::string why();
 
  private:
   struct Probation {
@@ -86,6 +89,7 @@ class Redo {
   bool is_of_all_ = false;         // the log failed: nobody knows what of it was done
   std::set<TaskId> failed_tasks_;  // whose code failed since the last redo
   std::map<TaskId, Probation> probation_;
+  std::string why_;
   std::int64_t first_failure_ns_ = -1, commits_at_failure_ = -1;  // of the log
   std::atomic<std::int64_t> times_{0};
 };

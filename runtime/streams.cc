@@ -300,8 +300,6 @@ Result<> Streams::close(Duration timeout) {
   }
   c.committer->stop();
   c.redo->end();
-  if (c.redo->times() != redone_before)
-    log_warn("the last commit was taken back: the next start does again what was not committed", {});
   {
     MonitorLock lock(c.monitor);
     if (c.failure && !problem) problem = c.failure;
@@ -318,6 +316,9 @@ Result<> Streams::close(Duration timeout) {
   MonitorLock lock(c.monitor);
   c.state = StreamsState::not_running;
   if (problem) return *problem;
+  if (c.redo->times() != redone_before)
+    return Error(ErrorCode::unknown_server_error,
+                 "not all that was processed is committed; the next start does the rest again: " + c.redo->why());
   return {};
 }
 

@@ -59,6 +59,8 @@ class Streams {
   Result<> wait();
   void stop_waiting();
   // Finishes the records in hand, commits once, checkpoints. Errors: what stopped it before, or the last commit's;
+  // UNKNOWN_SERVER_ERROR if that commit had to be taken back (its outcome was unknown and it was not done, or a task
+  // failed in its part of it): then all is as of the commit before, and the next start does the rest again;
   // REQUEST_TIMED_OUT if that commit was not done in time (a lambda that does not return): close() may then be called
   // again; the destructor waits for the lambda. The state directory is held until this object is gone.
   Result<> close(Duration timeout = 60s);

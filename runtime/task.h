@@ -60,6 +60,8 @@ class Task final : private OperatorContext {
   const std::vector<Store>& stores() const { return stores_; }
   StateStore* store(std::string_view name);
   const TaskCounters& counters() const { return counters_; }
+  // Records processed or skipped.
+  std::int64_t taken() const { return counters_.processed + counters_.dropped; }
   // The largest since the last call.
   std::int64_t take_largest_lateness_ms() { return std::exchange(counters_.largest_lateness_ms, 0); }
   std::size_t record_cache_bytes() const { return record_cache_.bytes; }

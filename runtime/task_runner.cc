@@ -248,6 +248,7 @@ void TaskRunner::make_cut() {
   // (as in Kafka's StreamTask.commitNeeded), else a start would miss them when retention has taken them.
   cut_.dirty = output_->take_dirty();
   for (const auto& queue : task_->inputs()) cut_.dirty |= queue->take_moved();
+  cut_.taken = task_->taken();
   cut_.passed = !suspended_.load() && has_passed();
   if (cut_.passed) to_pass_.clear();
   if (std::exchange(is_trying_, false)) suspended_.store(!cut_.passed);

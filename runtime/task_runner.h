@@ -92,7 +92,8 @@ class TaskRunner final : public Runnable {
     std::vector<RecordCollector::Logged> logged;
     std::vector<TopicPartition> touched;
     bool dirty = false;
-    bool passed = false;  // ends the task's probation, if it is committed
+    std::int64_t taken = 0;  // Task::taken()
+    bool passed = false;     // ends the task's probation, if it is committed
   };
   Cut& cut() { return cut_; }
   // A checkpoint holds store number `index` up to `sequence`; taken note of at the next slice.

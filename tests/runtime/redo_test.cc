@@ -248,17 +248,18 @@ TEST_F(RedoTest, a_record_whose_timestamp_cannot_be_had_is_tried_again_too) {
   EXPECT_EQ(text("out"), "k=a k=b");
 }
 
+void cached(StreamsBuilder& builder) {
+  builder.stream(in)
+      .map([](const std::string& value) { return KeyValue{value, value}; })
+      .group_by_key()
+      .count({.as = "counted"})
+      .to_stream()
+      .peek([](const std::string& key, std::int64_t) { calls.digest(key); })
+      .to(counts);
+}
+
 // Everything is processed when it fails: in what its record cache lets go at the commit.
 TEST_F(RedoTest, the_end_of_input_is_not_reached_while_a_task_fails_in_its_part_of_the_commit) {
-  const auto cached = [](StreamsBuilder& builder) {
-    builder.stream(in)
-        .map([](const std::string& value) { return KeyValue{value, value}; })
-        .group_by_key()
-        .count({.as = "counted"})
-        .to_stream()
-        .peek([](const std::string& key, std::int64_t) { calls.digest(key); })
-        .to(counts);
-  };
   for (const char* guarantee : {"exactly_once_v2", "at_least_once"}) {
     open(guarantee);
     create("in", 2);
@@ -271,6 +272,35 @@ TEST_F(RedoTest, the_end_of_input_is_not_reached_while_a_task_fails_in_its_part_
     auto ran = streams->run_until_end_of_input();
     ASSERT_TRUE(ran) << ran.error().text();
     ASSERT_TRUE(streams->close());
+    const auto all = counted();
+    for (const char* key : {"a", "b", "c"}) {
+      ASSERT_TRUE(all.contains(key)) << guarantee << ": " << key;
+      if (std::string_view(guarantee) == "exactly_once_v2") {
+        EXPECT_EQ(all.at(key), std::vector<std::int64_t>{1}) << key;
+      }
+    }
+  }
+}
+
+TEST_F(RedoTest, a_close_says_that_a_task_failed_in_its_part_of_the_last_commit) {
+  for (const char* guarantee : {"exactly_once_v2", "at_least_once"}) {
+    open(guarantee);
+    create("in", 2);
+    calls.reset();
+    calls.fail("b", 1);
+    say(0, {"a", "b", "c"});
+    const ConfigValues config{{"processing.guarantee", guarantee}, {"commit.interval.ms", "600000"}};
+    auto streams = app(cached, config);
+    streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
+    ASSERT_TRUE(streams->start());
+    wait_for([&] { return streams->processed() == 6; });
+    auto closed = streams->close();
+    ASSERT_FALSE(closed) << guarantee;
+    EXPECT_THAT(closed.error().text(), HasSubstr("not all that was processed is committed"));
+    EXPECT_THAT(closed.error().text(), HasSubstr("cannot digest b"));
+    EXPECT_EQ(streams->state(), StreamsState::not_running);
+    streams.reset();
+    ASSERT_TRUE(run(cached, config));
     const auto all = counted();
     for (const char* key : {"a", "b", "c"}) {
       ASSERT_TRUE(all.contains(key)) << guarantee << ": " << key;

@@ -1,4 +1,5 @@
 // What is not committed is aborted and done again: after a commit of unknown outcome, and after a task's code failed.
+#include <set>
 #include <thread>
 
 #include "tests/runtime/counting_app.h"
@@ -68,8 +69,15 @@ TEST_F(TaskGroupTest, a_repartition_topic_that_was_deleted_is_missed_at_the_next
   auto refused = run();
   ASSERT_FALSE(refused);
   EXPECT_THAT(refused.error().text(), HasSubstr("counting-counts-by-value-repartition was deleted"));
-  ASSERT_FALSE(run()) << "it is there again, but not the one that it was";
-  std::filesystem::remove_all(dir_ / "state");
+  const auto state = dir_ / "state", kept = dir_ / "kept";
+  std::filesystem::rename(state, kept);
+  ASSERT_FALSE(run()) << "its store shows that it was there";
+  ASSERT_TRUE(log_->admin().create_topic({"counting-counts-by-value-repartition", 2, {}}));
+  std::filesystem::rename(kept, state);
+  refused = run();
+  ASSERT_FALSE(refused) << "it is there again, but not the one that it was";
+  EXPECT_THAT(refused.error().text(), HasSubstr("counting-counts-by-value-repartition was deleted"));
+  std::filesystem::remove_all(state);
   auto ran = run();
   ASSERT_TRUE(ran) << ran.error().text();
   EXPECT_EQ(updates()["v"], up_to(2));
@@ -130,6 +138,35 @@ TEST_F(TaskGroupTest, a_commit_of_unknown_outcome_counts_once) {
     const auto seen = updates()["v" + std::to_string(v)];
     EXPECT_EQ(seen, up_to(100)) << v << ": " << seen.size() << " up to " << (seen.empty() ? 0 : seen.back());
   }
+}
+
+// Nothing is committed before.
+TEST_F(TaskGroupTest, a_close_whose_commit_has_an_unknown_outcome_says_whether_it_was_taken_back) {
+  std::set<bool> met;
+  for (int round = 0; met.size() < 2 && round < 60; ++round) {
+    const std::string value = "v" + std::to_string(round);
+    SimulatedNetwork network;
+    network.seed = static_cast<std::uint64_t>(round) + 1;
+    network.unknown_outcome = 1;
+    SimulatedClient flaky(real_env(), *log_, network);
+    auto streams = app(flaky, {{"commit.interval.ms", "600000"}});
+    for (int i = 0; i < 5; ++i) send("k" + std::to_string(i), value);
+    ASSERT_TRUE(streams->start());
+    while (streams->processed() < 10) std::this_thread::sleep_for(1ms);
+    auto closed = streams->close();
+    met.insert(closed.has_value());
+    EXPECT_EQ(updates()[value], closed ? up_to(5) : up_to(0)) << round;
+    if (!closed) {
+      EXPECT_THAT(closed.error().text(), HasSubstr("not all that was processed is committed"));
+      EXPECT_THAT(closed.error().text(), HasSubstr("REQUEST_TIMED_OUT"));
+    }
+    streams = app(*log_);
+    ASSERT_TRUE(streams->start());
+    ASSERT_TRUE(streams->run_until_end_of_input());
+    ASSERT_TRUE(streams->close());
+    EXPECT_EQ(updates()[value], up_to(5)) << round << ": lost or repeated";
+  }
+  EXPECT_EQ(met.size(), 2u) << "one of the outcomes was not met";
 }
 
 TEST_F(TaskGroupTest, a_commit_of_unknown_outcome_counts_once_also_where_a_task_is_tried_alone) {
