@@ -47,6 +47,28 @@ class Calls {
 };
 Calls calls;
 
+// The real Env; what a test wants to happen at a fault point of the runtime happens there.
+class HookedEnv final : public Env {
+ public:
+  explicit HookedEnv(std::function<void(Site)> hook) : hook_(std::move(hook)) {}
+  Clock& clock() override { return real_env().clock(); }
+  FileSystem& files() override { return real_env().files(); }
+  Random& random() override { return real_env().random(); }
+  std::unique_ptr<Executor> make_executor(int concurrency, std::string_view name) override {
+    return real_env().make_executor(concurrency, name);
+  }
+  std::unique_ptr<Executor> make_io_executor(int concurrency, std::string_view name) override {
+    return real_env().make_io_executor(concurrency, name);
+  }
+  void fault_point(Site site) override { hook_(site); }
+  bool wait(MonitorLock& lock, const std::function<bool()>& done, std::optional<Duration> timeout) override {
+    return real_env().wait(lock, done, timeout);
+  }
+
+ private:
+  const std::function<void(Site)> hook_;
+};
+
 // Each value to "out", and, behind a repartition topic, how often it came; counted on both sides.
 void counting(StreamsBuilder& builder) {
   auto digested = builder.stream(in).map_values([](const std::string& value) {
@@ -91,18 +113,26 @@ class RedoTest : public EmbeddedApp {
     streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
     return streams;
   }
-  std::unique_ptr<Streams> with_gate() {
+  std::unique_ptr<Streams> with_gate(int failing = 1, Env& env = real_env()) {
     may_go_on = is_tried = false;
-    failures = 0;
     create("gate", 1);
-    calls.fail("gate", 1);
+    calls.fail("gate", failing);
     send({{"gate", "k", "gate"}});
-    auto streams = app(gated, {{"statestore.cache.max.bytes", "0"}, {"num.stream.threads", "2"}});
+    return replacing_counted(gated, env);
+  }
+  std::unique_ptr<Streams> replacing_counted(const TopologyFunction& topology, Env& env) {
+    failures = 0;
+    auto streams = app(topology, {{"statestore.cache.max.bytes", "0"}, {"num.stream.threads", "2"}}, env);
     streams->set_uncaught_exception_handler([](const Error&) {
       ++failures;
       return StreamThreadExceptionResponse::replace_thread;
     });
     return streams;
+  }
+  // A failure is taken note of right after the handler was asked.
+  void wait_for_failures(int n) {
+    wait_for([n] { return failures.load() == n; });
+    std::this_thread::sleep_for(20ms);
   }
   void say(PartitionId partition, const std::vector<std::string>& values) {
     std::vector<Sent> records;
@@ -345,6 +375,75 @@ TEST_F(RedoTest, a_task_that_fails_during_the_trial_of_another_takes_back_nobody
   expect_each_once(joined(others, {"before", "venom", "after"}));
   for (const std::string& value : others) EXPECT_EQ(calls.of(value), 1) << value;
   EXPECT_EQ(calls.of("before"), 2);
+}
+
+TEST_F(RedoTest, a_task_that_fails_while_another_is_replaced_takes_back_nobody_elses_work) {
+  const auto others = numbered("other", 50);
+  calls.fail("venom", 1);
+  bool is_first = true;
+  HookedEnv env([&](Site site) {
+    if (site != "redo.replace" || !std::exchange(is_first, false)) return;
+    say(0, others);
+    wait_for([] { return calls.of("other49") > 0; });
+    say(1, {"venom", "after"});
+    wait_for_failures(3);
+  });
+  auto streams = with_gate(2, env);
+  may_go_on = true;
+  ASSERT_TRUE(streams->start());
+  wait_for([] { return calls.of("after") > 0; });
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  ASSERT_TRUE(streams->close());
+  expect_each_once(joined(others, {"venom", "after"}));
+  for (const std::string& value : others) EXPECT_EQ(calls.of(value), 1) << value;
+}
+
+TEST_F(RedoTest, a_task_that_fails_again_before_its_trial_is_known_for_a_success_stays_on_probation) {
+  calls.fail("first", 1);
+  calls.fail("second", 1);
+  std::atomic<int> trials{0};
+  bool is_first = true;
+  HookedEnv env([&](Site site) {
+    if (site == "commit.trial.begin") ++trials;
+    if (site != "commit.decided" || trials != 1 || !std::exchange(is_first, false)) return;
+    say(0, {"second"});
+    wait_for_failures(2);
+  });
+  say(0, {"first"});
+  auto streams = replacing_counted(counting, env);
+  ASSERT_TRUE(streams->start());
+  wait_for([] { return calls.of("second") == 2; });
+  auto ran = streams->run_until_end_of_input();
+  ASSERT_TRUE(ran) << ran.error().text();
+  ASSERT_TRUE(streams->close());
+  EXPECT_EQ(trials, 2);
+  expect_each_once({"first", "second"});
+}
+
+// Another process has taken its place: to begin anew would fence that one.
+TEST_F(RedoTest, who_was_fenced_stops_and_the_one_that_fenced_it_goes_on) {
+  calls.fail("poison", 1);
+  ProducerConfig config;
+  config.transactional_id = "app-1";
+  auto other = log_->make_producer(config);
+  ASSERT_TRUE(other);
+  auto streams = app(counting, {{"commit.interval.ms", "600000"}});
+  streams->set_uncaught_exception_handler([&](const Error&) {
+    EXPECT_TRUE((*other)->init_transactions());
+    EXPECT_TRUE((*other)->begin_transaction());
+    return StreamThreadExceptionResponse::replace_thread;
+  });
+  ASSERT_TRUE(streams->start());
+  say(0, {"before"});
+  wait_for([&] { return streams->processed() >= 2; });  // its transaction is not empty
+  say(0, {"poison"});
+  wait_for([&] { return streams->state() == StreamsState::error; });
+  EXPECT_EQ(streams->wait().error().code(), ErrorCode::producer_fenced);
+  ASSERT_TRUE((*other)->send(ProducerRecord{"out", 0, Bytes("k"), Bytes("v"), Timestamp{1000}, {}}, {}));
+  auto committed = (*other)->commit_transaction();
+  EXPECT_TRUE(committed) << committed.error().text();
+  EXPECT_FALSE(streams->close());
 }
 
 TEST_F(RedoTest, a_close_during_a_trial_waits_for_it_and_the_next_start_goes_on) {
