@@ -171,7 +171,8 @@ class Compaction {
                                   : keep_batch(*cleaned, batch, transactions);
       }));
     }
-    MR_TRY(cleaned->seal());
+    MR_TRY(cleaned->prepare_seal());
+    cleaned->seal();
     MR_TRY(cleaned->file().sync("compaction.cleaned.sync"));
     MR_TRY(cleaned->sync_indexes(cleaned->take_unsynced_indexes()));
     return cleaned;

@@ -198,14 +198,30 @@ Result<> PartitionLog::sync_before_roll() {
   return synced;
 }
 
+// An empty one, whatever a crash has left at its place.
+Result<std::shared_ptr<Segment>> PartitionLog::make_segment(Offset base_offset) {
+  MR_ASSIGN(auto segment, Segment::open(logs_, directory(), base_offset, config(), false));
+  MR_TRY(segment->truncate(0, base_offset));
+  segment->dirty = true;
+  return segment;
+}
+
 // Under append_mutex_.
 Result<> PartitionLog::roll_locked(Offset base_offset) {
   MR_TRY(sync_before_roll());
-  MR_ASSIGN(auto segment, Segment::open(logs_, directory(), base_offset, config(), false));
-  segment->dirty = true;
+  {
+    std::lock_guard lock(mutex_);
+    MR_TRY(segments_.back()->prepare_seal());
+  }
+  auto segment = make_segment(base_offset);
+  if (!segment) {
+    // The old one goes on. A file that stays nevertheless is a restart's to remove (recovery.cc).
+    std::ignore = logs_.files().remove(segment_path(directory(), base_offset, ".log"), "log.segment.remove");
+    return std::move(segment).error();
+  }
   std::lock_guard lock(mutex_);
-  MR_TRY(segments_.back()->seal());
-  segments_.push_back(std::move(segment));
+  segments_.back()->seal();
+  segments_.push_back(*std::move(segment));
   names_unsynced_ = true;
   checkpointed_ = -1;
   return {};
@@ -313,7 +329,7 @@ bool PartitionLog::needs_checkpoint() const {
 Result<Offset> PartitionLog::checkpoint() {
   struct Indexes {
     std::shared_ptr<Segment> segment;
-    std::vector<std::string> files;
+    Segment::IndexFiles files;
   };
   std::vector<std::shared_ptr<Segment>> unsynced;
   std::vector<Indexes> indexes;

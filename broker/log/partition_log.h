@@ -194,6 +194,7 @@ class PartitionLog {
   Result<> check_from_outside(const RecordBatchView& batch) const;
   Result<> sync_before_roll();
   Result<> roll_locked(Offset base_offset);
+  Result<std::shared_ptr<Segment>> make_segment(Offset base_offset);
   void notify_all();
   Position find(Offset offset) const;
   Result<> locate(Position& position, Offset offset) const;

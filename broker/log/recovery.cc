@@ -42,7 +42,10 @@ class Recovery {
     MR_TRY(load_epochs());
     MR_TRY(load_producers());
     MR_TRY(scan());
-    for (std::size_t i = 0; i + 1 < log_.segments.size(); ++i) MR_TRY(log_.segments[i]->seal());
+    for (std::size_t i = 0; i + 1 < log_.segments.size(); ++i) {
+      MR_TRY(log_.segments[i]->prepare_seal());
+      log_.segments[i]->seal();
+    }
     log_.epochs.truncate_from_end(log_.log_end);
     MR_TRY(drop_snapshots_after(log_.log_end));
     return std::move(log_);
@@ -98,6 +101,7 @@ class Recovery {
   Result<> open_segments() {
     MR_ASSIGN(auto names, logs_.files().list(directory_));
     auto bases = offsets_of(names, ".log");
+    MR_TRY(remove_strays(bases));
     if (bases.empty()) bases.push_back(std::max<Offset>(log_start_, 0));
     for (Offset base : bases) {
       bool last = base == bases.back();
@@ -108,6 +112,30 @@ class Recovery {
         MR_ASSIGN(segment, Segment::open(logs_, directory_, base, config_, true));
       }
       log_.segments.push_back(std::move(segment));
+    }
+    return {};
+  }
+
+  // A roll that failed may leave an empty segment, though the one before it went on past its base.
+  Result<> remove_strays(std::vector<Offset>& bases) {
+    for (std::size_t i = 1; i < bases.size();) {
+      MR_ASSIGN(auto file, logs_.files().open(segment_path(directory_, bases[i], ".log"), OpenMode::read));
+      bool is_stray = false;
+      if (file->size() == 0) {
+        MR_ASSIGN(auto before, Segment::open(logs_, directory_, bases[i - 1], config_, true));
+        MR_ASSIGN(auto position, before->position_for(bases[i]));
+        MR_TRY(scan_batches(before->file(), position, before->size(), [&](const RecordBatchView& batch, std::uint64_t) {
+          is_stray = batch.last_offset() >= bases[i] && batch.crc_matches();
+          return !is_stray;
+        }));
+      }
+      if (!is_stray) {
+        ++i;
+        continue;
+      }
+      MR_ASSIGN(auto stray, Segment::open(logs_, directory_, bases[i], config_, false));
+      MR_TRY(stray->remove());
+      bases.erase(bases.begin() + static_cast<std::ptrdiff_t>(i));
     }
     return {};
   }

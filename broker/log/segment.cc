@@ -26,7 +26,7 @@ Segment::Segment(LogDirectory& logs, std::string directory, Offset base_offset, 
       config_(config),
       offsets_(logs.files(), "", offset_entry_size),
       times_(logs.files(), "", time_entry_size),
-      aborted_(logs.files(), "", aborted_entry_size) {}
+      aborted_(logs.files(), "", aborted_entry_size, true) {}
 
 Result<std::shared_ptr<Segment>> Segment::open(LogDirectory& logs, const std::string& directory, Offset base_offset,
                                                const TopicConfig& config, bool sealed, std::string_view suffix) {
@@ -149,7 +149,7 @@ Result<std::vector<AbortedTransaction>> Segment::aborted_between(Offset from, Of
   return found;
 }
 
-Result<> Segment::seal() {
+Result<> Segment::prepare_seal() {
   if (largest_timestamp_ > last_time_entry_ && offset_of_largest_ >= base_offset_) {
     char entry[time_entry_size];
     to_big_endian(largest_timestamp_.ms, entry);
@@ -157,30 +157,30 @@ Result<> Segment::seal() {
     times_.push(BytesView(entry, sizeof entry));
     last_time_entry_ = largest_timestamp_;
   }
-  MR_TRY(offsets_.seal("log.index.write"));
-  MR_TRY(times_.seal("log.index.write"));
-  indexes_unsynced_ = true;
-  if (aborted_.count() == 0) return aborted_.load(true);
-  return aborted_.seal("log.index.write");
-}
-
-Result<> Segment::write_indexes() {
-  for (auto* index : {&offsets_, &times_, &aborted_}) {
-    if (index == &aborted_ && aborted_.count() == 0) continue;  // a missing .txnindex is an empty one
-    MR_ASSIGN(bool wrote, index->write("log.index.write"));
-    indexes_unsynced_ |= wrote;
-  }
+  for (auto* index : {&offsets_, &times_, &aborted_}) MR_TRY(index->prepare_seal("log.index.write"));
   return {};
 }
 
-std::vector<std::string> Segment::take_unsynced_indexes() {
-  if (!std::exchange(indexes_unsynced_, false)) return {};
-  return {offsets_.path(), times_.path(), aborted_.path()};
+void Segment::seal() {
+  for (auto* index : {&offsets_, &times_, &aborted_}) index->seal();
 }
 
-Result<> Segment::sync_indexes(const std::vector<std::string>& paths) const {
-  for (const auto& path : paths) {
-    auto synced = offsets_.sync(path, "log.index.sync");
+Result<> Segment::write_indexes() {
+  for (auto* index : {&offsets_, &times_, &aborted_}) MR_TRY(index->write("log.index.write"));
+  return {};
+}
+
+Segment::IndexFiles Segment::take_unsynced_indexes() {
+  IndexFiles unsynced;
+  for (auto* index : {&offsets_, &times_, &aborted_}) {
+    if (auto file = index->take_unsynced()) unsynced.push_back(std::move(file));
+  }
+  return unsynced;
+}
+
+Result<> Segment::sync_indexes(const IndexFiles& files) const {
+  for (const auto& file : files) {
+    auto synced = file->sync("log.index.sync");
     if (synced) continue;
     logs_.fence(synced.error());
     return synced;
@@ -251,13 +251,16 @@ bool Segment::indexes_look_sound() const {
   };
   auto& files = logs_.files();
   if (size_ == 0 && offsets_.count() + times_.count() + aborted_.count() == 0) return true;
-  if (!files.exists(offsets_.path()) || !files.exists(times_.path())) return false;
+  if (!files.exists(offsets_.path()) || !files.exists(times_.path()) || aborted_.was_torn()) return false;
   return last(offsets_, 0,
               [&](const char* e) {
                 return from_big_endian<std::int32_t>(e) >= 0 && from_big_endian<std::uint32_t>(e + 4) < size_;
               }) &&
          last(times_, 8, [&](const char* e) { return from_big_endian<std::int32_t>(e) >= 0; }) &&
-         last(aborted_, 0, [&](const char* e) { return from_big_endian<std::int16_t>(e) == aborted_entry_version; });
+         last(aborted_, 0, [&](const char* e) {
+           return from_big_endian<std::int16_t>(e) == aborted_entry_version &&
+                  from_big_endian<std::int64_t>(e + 18) > from_big_endian<std::int64_t>(e + 10);
+         });
 }
 
 Result<> Segment::rename(std::string_view from_suffix, std::string_view to_suffix, Site site) {
@@ -275,9 +278,10 @@ Result<> Segment::rename(std::string_view from_suffix, std::string_view to_suffi
   return {};
 }
 
+// The log last: indexes that are left alone would become those of the next segment that begins here.
 Result<> Segment::remove(std::string_view suffix) {
   auto& files = logs_.files();
-  for (std::string_view kind : {".log", ".index", ".timeindex", ".txnindex"}) {
+  for (std::string_view kind : {".index", ".timeindex", ".txnindex", ".log"}) {
     std::string path = segment_path(directory_, base_offset_, std::string(kind) + std::string(suffix));
     if (files.exists(path)) MR_TRY(files.remove(path, "log.segment.remove"));
   }

@@ -67,14 +67,16 @@ class Segment {
   // Aborted transactions that end at or after `from`; stops once a later one cannot begin before `to`.
   Result<std::vector<AbortedTransaction>> aborted_between(Offset from, Offset to) const;
 
-  // Writes the last index entries and gives the indexes to the disk.
-  Result<> seal();
+  // Writes the last index entries; seal() then leaves the indexes to the disk. Until then the segment can go on.
+  Result<> prepare_seal();
+  void seal();
   // Writes the indexes, under the log's lock.
   Result<> write_indexes();
   // The index files that were written since they were taken last. They must be synced, without the lock, before
   // recovery may start inside or above this segment; a sync that fails fences the directory.
-  std::vector<std::string> take_unsynced_indexes();
-  Result<> sync_indexes(const std::vector<std::string>& paths) const;
+  using IndexFiles = std::vector<std::shared_ptr<File>>;
+  IndexFiles take_unsynced_indexes();
+  Result<> sync_indexes(const IndexFiles& files) const;
   // Cuts the file and the indexes down to `size` bytes, the first of which lies at `next_offset`.
   Result<> truncate(std::uint64_t size, Offset next_offset);
   // Drops index entries of batches from `next_offset` on, and transactions aborted from `aborted_from` on.
@@ -107,7 +109,6 @@ class Segment {
   Offset offset_of_largest_ = -1;
   Timestamp last_time_entry_{-1};
   std::uint64_t bytes_since_entry_ = 0;
-  bool indexes_unsynced_ = false;
   EntryFile offsets_, times_, aborted_;
 };
 

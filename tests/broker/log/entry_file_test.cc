@@ -22,7 +22,7 @@ class EntryFileTest : public ::testing::Test {
     reopen();
     for (int i = 0; i < 3; ++i) entries_->push("old" + std::to_string(i));
     ASSERT_TRUE(entries_->write("write"));
-    ASSERT_TRUE(entries_->sync(path, "sync"));
+    ASSERT_TRUE(entries_->take_unsynced()->sync("sync"));
     ASSERT_TRUE(files().sync_directory("/d", "test"));
   }
   void reopen() {
