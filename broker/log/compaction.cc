@@ -63,7 +63,9 @@ class Compaction {
       : log_(log), first_dirty_(first_dirty), key_bytes_max_(key_bytes_max), now_(log.logs().env().clock().now()) {}
 
   Result<CompactionResult> run() {
-    segments_ = log_.cleanable_segments();
+    auto cleanable = log_.cleanable();
+    segments_ = std::move(cleanable.segments);
+    end_ = cleanable.end;
     CompactionResult result;
     result.first_dirty = first_dirty_;
     if (segments_.empty()) return result;
@@ -107,6 +109,8 @@ class Compaction {
     return {};
   }
 
+  Offset segment_end(std::size_t i) const { return i + 1 < segments_.size() ? segments_[i + 1]->base_offset() : end_; }
+
   // First pass: the last offset of every key from first_dirty_ on, whole segments at a time until the memory is used.
   Result<> note_keys() {
     MR_ASSIGN(auto aborted, log_.aborted_transactions());
@@ -114,7 +118,7 @@ class Compaction {
     Bytes scratch;
     std::size_t bytes = 0;
     for (std::size_t i = 0; i < segments_.size(); ++i) {
-      Offset end = i + 1 < segments_.size() ? segments_[i + 1]->base_offset() : log_.cleanable_end();
+      Offset end = segment_end(i);
       bool is_clean = end <= first_dirty_;
       if (!is_clean && bytes > key_bytes_max_) break;
       noted_to_ = end;
@@ -148,9 +152,8 @@ class Compaction {
     std::size_t to = from;
     for (; to < segments_.size() && segments_[to]->base_offset() < noted_to_; ++to) {
       size += segments_[to]->size();
-      Offset end = to + 1 < segments_.size() ? segments_[to + 1]->base_offset() : noted_to_;
       bool fits = size <= static_cast<std::uint64_t>(log_.config().segment_bytes) &&
-                  end - segments_[from]->base_offset() <= std::numeric_limits<std::int32_t>::max();
+                  segment_end(to) - segments_[from]->base_offset() <= std::numeric_limits<std::int32_t>::max();
       if (to > from && !fits) break;
     }
     return to;
@@ -263,7 +266,8 @@ class Compaction {
   Offset first_dirty_;
   std::size_t key_bytes_max_;
   Timestamp now_;
-  Segments segments_;
+  Segments segments_;    // what was sealed when the pass began, whatever is sealed beside it
+  Offset end_ = 0;       // of the last of them
   Offset noted_to_ = 0;  // keys up to here are in last_offsets_
   std::unordered_map<std::string, Offset> last_offsets_;
   std::map<ProducerId, PartitionLog::LastBatch> last_batches_;
@@ -288,8 +292,8 @@ Result<CompactionResult> compact(PartitionLog& log, Offset first_dirty, std::siz
 
 // ---------------------------------------------------------------- what the log does for it
 
-std::vector<std::shared_ptr<Segment>> PartitionLog::cleanable_segments() const {
-  std::vector<std::shared_ptr<Segment>> cleanable;
+PartitionLog::Cleanable PartitionLog::cleanable() const {
+  Cleanable cleanable;
   auto now = logs_.env().clock().now();
   std::lock_guard lock(mutex_);
   Offset stable = last_stable(-1);
@@ -299,15 +303,10 @@ std::vector<std::shared_ptr<Segment>> PartitionLog::cleanable_segments() const {
         (now - segments_[i]->largest_timestamp()).count() < config().min_compaction_lag_ms) {
       break;
     }
-    cleanable.push_back(segments_[i]);
+    cleanable.segments.push_back(segments_[i]);
+    cleanable.end = segments_[i + 1]->base_offset();
   }
   return cleanable;
-}
-
-Offset PartitionLog::cleanable_end() const {
-  auto cleanable = cleanable_segments();
-  std::lock_guard lock(mutex_);
-  return cleanable.empty() ? log_start_ : segments_[cleanable.size()]->base_offset();
 }
 
 // Of all segments: the marker of a transaction, and with it its entry, may stand in a later one than its records.

@@ -164,8 +164,12 @@ class PartitionLog {
   bool needs_checkpoint() const;
 
   // For compaction: the sealed segments below the first undecided transaction, and their replacement.
-  std::vector<std::shared_ptr<Segment>> cleanable_segments() const;
-  Offset cleanable_end() const;
+  struct Cleanable {
+    std::vector<std::shared_ptr<Segment>> segments;
+    Offset end = 0;  // of the last of them
+  };
+  Cleanable cleanable() const;
+  std::vector<std::shared_ptr<Segment>> cleanable_segments() const { return cleanable().segments; }
   Result<std::vector<AbortedTransaction>> aborted_transactions() const;
   struct LastBatch {
     Offset last_offset;  // -1: none of this epoch
