@@ -66,10 +66,15 @@ class Compaction {
     auto cleanable = log_.cleanable();
     segments_ = std::move(cleanable.segments);
     end_ = cleanable.end;
+    synced_ = cleanable.synced;
     CompactionResult result;
     result.first_dirty = first_dirty_;
     if (segments_.empty()) return result;
     MR_TRY(note_keys());
+    if (auto synced = sync_noted(); !synced) {
+      if (!log_.is_deleted()) log_.logs().fence(synced.error());  // of a deleted topic the files may be gone
+      return std::move(synced).error();
+    }
     last_batches_ = log_.last_batches();
     MR_ASSIGN(auto aborted, log_.aborted_transactions());
     TransactionsOfPass transactions(std::move(aborted));
@@ -144,6 +149,17 @@ class Compaction {
       }));
     }
     return {};
+  }
+
+  // The records for which older ones go: with flush=os they may be with the kernel only, and their names too.
+  Result<> sync_noted() {
+    bool any = false;
+    for (std::size_t i = 0; i < segments_.size() && segments_[i]->base_offset() < noted_to_; ++i) {
+      if (segment_end(i) <= synced_) continue;
+      MR_TRY(segments_[i]->file().sync("log.segment.sync"));
+      any = true;
+    }
+    return any ? log_.logs().files().sync_directory(log_.directory(), "log.directory.sync") : Result<>();
   }
 
   // Segments that fit into one: their sizes, and their range of offsets in 32 bits.
@@ -268,6 +284,7 @@ class Compaction {
   Timestamp now_;
   Segments segments_;    // what was sealed when the pass began, whatever is sealed beside it
   Offset end_ = 0;       // of the last of them
+  Offset synced_ = 0;    // below it everything was on disk then
   Offset noted_to_ = 0;  // keys up to here are in last_offsets_
   std::unordered_map<std::string, Offset> last_offsets_;
   std::map<ProducerId, PartitionLog::LastBatch> last_batches_;
@@ -296,6 +313,7 @@ PartitionLog::Cleanable PartitionLog::cleanable() const {
   Cleanable cleanable;
   auto now = logs_.env().clock().now();
   std::lock_guard lock(mutex_);
+  cleanable.synced = synced_;
   Offset stable = last_stable(-1);
   for (std::size_t i = 0; i + 1 < segments_.size(); ++i) {
     if (segments_[i + 1]->base_offset() > stable) break;

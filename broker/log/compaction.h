@@ -10,6 +10,7 @@
 //     into its batch (as base timestamp, attribute bit 6: KIP-534), and a pass after the horizon drops it.
 //   - Records of aborted transactions go. A marker stays as long as records of its transaction do, and then to its
 //   delete horizon.
+//   - What a record supersedes goes only once that record is on disk, with flush=os too.
 //   - A producer's last batch stays, if only as an empty batch, so that its sequence is known after a restart.
 // Source: Kafka's LogCleaner; KIP-98, KIP-534.
 #pragma once

@@ -166,7 +166,8 @@ class PartitionLog {
   // For compaction: the sealed segments below the first undecided transaction, and their replacement.
   struct Cleanable {
     std::vector<std::shared_ptr<Segment>> segments;
-    Offset end = 0;  // of the last of them
+    Offset end = 0;     // of the last of them
+    Offset synced = 0;  // below it everything is on disk
   };
   Cleanable cleanable() const;
   std::vector<std::shared_ptr<Segment>> cleanable_segments() const { return cleanable().segments; }

@@ -127,5 +127,49 @@ TEST_F(CompactionRacesTest, a_deleted_key_stays_deleted_when_a_roll_comes_beside
   }
 }
 
+TEST_F(CompactionRacesTest, a_power_cut_after_a_compaction_leaves_the_old_value_or_the_new) {
+  for (auto flush : {FlushMode::os, FlushMode::group}) {
+    for (std::uint64_t seed = 1; seed <= 100; ++seed) {
+      SCOPED_TRACE(seed);
+      start(seed);
+      ASSERT_TRUE(open(flush));
+      ASSERT_TRUE(put("k", std::string(120, 'o')));
+      ASSERT_TRUE(log_->roll());
+      auto point = log_->checkpoint();
+      ASSERT_TRUE(point);
+      ASSERT_TRUE(env_->files().sync_directory("/d", "test"));
+      ASSERT_TRUE(put("k", std::string(120, 'n')));
+      ASSERT_TRUE(log_->roll());
+      // Before the old value goes, after it, and in between.
+      constexpr std::string_view sites[] = {"compaction.rename.directory", "compaction.swap.directory",
+                                            "compaction.swap"};
+      sim_->faults().kill(sites[seed % 3], sim::Side::after);
+      ASSERT_FALSE(compact(*log_, 0));
+      sim_->faults().clear();
+      close();
+      sim_->power_cut();
+      sim_->reboot();
+      auto again = open(flush, *point);
+      ASSERT_TRUE(again) << again.error().text();
+      ASSERT_TRUE(table().contains("k"));
+    }
+  }
+}
+
+TEST_F(CompactionRacesTest, a_sync_before_a_compaction_that_fails_fences_and_replaces_nothing) {
+  for (std::string_view site : {"log.segment.sync", "log.directory.sync"}) {
+    start(1);
+    ASSERT_TRUE(open(FlushMode::os));
+    ASSERT_TRUE(put("k", std::string(120, 'o')));
+    ASSERT_TRUE(log_->roll());
+    ASSERT_TRUE(put("k", std::string(120, 'n')));
+    ASSERT_TRUE(log_->roll());
+    sim_->faults().fail(site);
+    EXPECT_FALSE(compact(*log_, 0)) << site;
+    EXPECT_FALSE(directory_->check()) << site;
+    EXPECT_FALSE(sim_->faults().passes().contains("compaction.swap")) << site;
+  }
+}
+
 }  // namespace
 }  // namespace millrace::broker
