@@ -193,6 +193,7 @@ class Compaction {
     MR_TRY(cleaned->prepare_seal());
     cleaned->seal();
     MR_TRY(cleaned->file().sync("compaction.cleaned.sync"));
+    cleaned->dirty = false;
     MR_TRY(cleaned->sync_indexes(cleaned->take_unsynced_indexes()));
     return cleaned;
   }

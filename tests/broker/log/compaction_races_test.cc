@@ -171,5 +171,20 @@ TEST_F(CompactionRacesTest, a_sync_before_a_compaction_that_fails_fences_and_rep
   }
 }
 
+TEST_F(CompactionRacesTest, a_commit_after_a_compaction_syncs_only_what_is_new) {
+  start(1);
+  ASSERT_TRUE(open(FlushMode::group));
+  for (int i = 0; i < 20; ++i) ASSERT_TRUE(put("k" + std::to_string(i), std::string(120, 'v')));
+  ASSERT_TRUE(log_->roll());
+  Flusher flusher(*directory_);
+  ASSERT_TRUE(flusher.sync({log_}));
+  auto done = compact(*log_, 0);
+  ASSERT_TRUE(done);
+  ASSERT_GT(done->segments_after, static_cast<int>(Flusher::files_synced_one_by_one));
+  EXPECT_FALSE(log_->has_unsynced());
+  ASSERT_TRUE(put("new", "value"));
+  EXPECT_EQ(log_->take_unsynced().segments.size(), 1u);
+}
+
 }  // namespace
 }  // namespace millrace::broker
