@@ -223,6 +223,7 @@ Result<int> Logs::compact() {
     }
     if (!result) return std::move(result).error();
     std::lock_guard lock(checkpoint_mutex_);
+    if (log->is_deleted()) continue;  // its name may be another topic's by now
     cleaned_to_[log->partition()] = result->first_dirty;
     MR_TRY(directory_.write_offsets(LogDirectory::cleaner_file, cleaned_to_, "logs.cleaned"));
     ++count;

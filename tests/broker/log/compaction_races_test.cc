@@ -186,5 +186,29 @@ TEST_F(CompactionRacesTest, a_commit_after_a_compaction_syncs_only_what_is_new) 
   EXPECT_EQ(log_->take_unsynced().segments.size(), 1u);
 }
 
+TEST_F(CompactionRacesTest, a_topic_made_anew_beside_a_compaction_has_nothing_clean) {
+  start(1);
+  directory_ = *LogDirectory::open(*env_, "/b", FlushMode::group, [](const std::string&) {});
+  auto topics = *Topics::open(*directory_);
+  auto logs = *Logs::open(*directory_, *topics);
+  const std::map<std::string, std::string> configs = {{"cleanup.policy", "compact"}};
+  auto topic = *topics->propose("t", 1, configs);
+  ASSERT_TRUE(logs->create(topic));
+  auto log = logs->find({"t", 0});
+  ASSERT_TRUE(put(*log, "k", "old"));
+  ASSERT_TRUE(log->roll());
+  EXPECT_EQ(*logs->compact(), 1);
+  ASSERT_TRUE(put(*log, "k", std::string(1000, 'n')));
+  ASSERT_TRUE(log->roll());
+  env_->at_look(2, [&] {
+    ASSERT_TRUE(log->delete_records(-1));  // there is nothing left to compact, and so nothing that fails
+    ASSERT_TRUE(logs->remove(topic));
+    ASSERT_TRUE(logs->create(*topics->propose("t", 1, configs)));
+  });
+  EXPECT_EQ(*logs->compact(), 0);
+  EXPECT_TRUE(env_->is_done());
+  EXPECT_FALSE((*directory_->read_offsets(LogDirectory::cleaner_file)).contains({"t", 0}));
+}
+
 }  // namespace
 }  // namespace millrace::broker
