@@ -55,12 +55,13 @@ Result<Topic> Broker::create_topic(const std::string& name, int partitions,
   std::lock_guard lock(topics_mutex_);
   MR_TRY(directory_->check());
   MR_ASSIGN(Topic topic, topics_->propose(name, partitions, configs));
-  auto made = logs_->create(topic);
+  // What a deletion that was cut short has left of a topic of this name. (The internal ones are made before offsets.)
+  if (offsets_) MR_TRY(offsets_->remove_topic(name));
+  MR_ASSIGN(auto logs, logs_->create(topic));
   env().fault_point("broker.topic.created");
-  if (made) made = topics_->add(topic);
-  if (made) return topic;
-  logs_->forget(topic);
-  return std::move(made).error();
+  MR_TRY(topics_->add(topic));
+  logs_->publish(std::move(logs));
+  return topic;
 }
 
 Result<> Broker::delete_topic(const std::string& name) {

@@ -22,7 +22,9 @@ Result<std::unique_ptr<Logs>> Logs::open(LogDirectory& directory, Topics& topics
   MR_TRY(logs->remove_strays(topics));
   for (const auto& topic : topics.list()) {
     MR_ASSIGN(TopicConfig config, TopicConfig::parse(topic.configs));
-    for (PartitionId p = 0; p < topic.partitions; ++p) MR_TRY(logs->open_partition(topic, p, config));
+    for (PartitionId p = 0; p < topic.partitions; ++p) {
+      MR_ASSIGN(logs->logs_[TopicPartition(topic.name, p)], logs->open_partition(topic, p, config));
+    }
   }
   return logs;
 }
@@ -91,7 +93,8 @@ Result<> Logs::remove_strays(Topics& topics) {
   return files.sync_directory(directory_.path(), "logs.stray.directory");
 }
 
-Result<> Logs::open_partition(const Topic& topic, PartitionId partition, const TopicConfig& config) {
+Result<std::shared_ptr<PartitionLog>> Logs::open_partition(const Topic& topic, PartitionId partition,
+                                                           const TopicConfig& config) {
   PartitionLog::Options options;
   options.partition = {topic.name, partition};
   options.topic_id = topic.id;
@@ -102,16 +105,13 @@ Result<> Logs::open_partition(const Topic& topic, PartitionId partition, const T
     options.recovery_point = found->second;
   }
   if (auto found = log_starts_.find(options.partition); found != log_starts_.end()) options.log_start = found->second;
-  auto key = options.partition;
-  MR_ASSIGN(auto log, PartitionLog::open(directory_, std::move(options)));
-  std::unique_lock lock(mutex_);
-  logs_[key] = std::move(log);
-  return {};
+  return PartitionLog::open(directory_, std::move(options));
 }
 
-Result<> Logs::create(const Topic& topic) {
+Result<Logs::LogList> Logs::create(const Topic& topic) {
   MR_ASSIGN(TopicConfig config, TopicConfig::parse(topic.configs));
   auto& files = directory_.files();
+  LogList logs;
   {
     // An earlier topic of this name may have left its offsets behind.
     std::lock_guard lock(checkpoint_mutex_);
@@ -131,29 +131,32 @@ Result<> Logs::create(const Topic& topic) {
     if (files.exists(path)) MR_TRY(files.remove_all(path, "logs.stray.remove"));
     MR_TRY(files.make_directories(path));
     MR_TRY(files.write_file_atomically(path + metadata_file, metadata_of(topic), "logs.metadata.write"));
-    MR_TRY(open_partition(topic, p, config));
+    MR_ASSIGN(auto log, open_partition(topic, p, config));
+    logs.push_back(std::move(log));
   }
-  return files.sync_directory(directory_.path(), "logs.create.directory");
+  MR_TRY(files.sync_directory(directory_.path(), "logs.create.directory"));
+  return logs;
+}
+
+void Logs::publish(LogList logs) {
+  std::unique_lock lock(mutex_);
+  for (auto& log : logs) logs_[log->partition()] = std::move(log);
 }
 
 Result<> Logs::remove(const Topic& topic) {
-  for (const auto& log : forget(topic)) MR_TRY(directory_.files().remove_all(log->directory(), "logs.topic.remove"));
-  return {};
-}
-
-std::vector<std::shared_ptr<PartitionLog>> Logs::forget(const Topic& topic) {
-  std::vector<std::shared_ptr<PartitionLog>> forgotten;
+  LogList removed;
   {
     std::unique_lock lock(mutex_);
     for (PartitionId p = 0; p < topic.partitions; ++p) {
       auto found = logs_.find({topic.name, p});
       if (found == logs_.end()) continue;
-      forgotten.push_back(std::move(found->second));
+      removed.push_back(std::move(found->second));
       logs_.erase(found);
     }
   }
-  for (const auto& log : forgotten) log->mark_deleted();
-  return forgotten;
+  for (const auto& log : removed) log->mark_deleted();
+  for (const auto& log : removed) MR_TRY(directory_.files().remove_all(log->directory(), "logs.topic.remove"));
+  return {};
 }
 
 std::shared_ptr<PartitionLog> Logs::find(const TopicPartition& partition) const {
@@ -172,11 +175,10 @@ std::vector<std::shared_ptr<PartitionLog>> Logs::all() const {
 Result<> Logs::checkpoint(Executor* at_once) {
   std::lock_guard lock(checkpoint_mutex_);
   MR_TRY(directory_.check());
-  bool moved = false;
   std::vector<std::function<Result<>()>> jobs;
   for (const auto& log : all()) {
     const Offset start = log->offsets().log_start_offset;
-    moved |= std::exchange(log_starts_[log->partition()], start) != start;
+    is_unwritten_ |= std::exchange(log_starts_[log->partition()], start) != start;
     Offset& point = recovery_points_.try_emplace(log->partition(), -1).first->second;
     if (point == log->offsets().log_end_offset && !log->needs_checkpoint()) continue;
     jobs.emplace_back([log, &point]() -> Result<> {
@@ -187,7 +189,8 @@ Result<> Logs::checkpoint(Executor* at_once) {
       return {};
     });
   }
-  if (jobs.empty() && !moved) return {};
+  if (jobs.empty() && !is_unwritten_) return {};
+  is_unwritten_ = true;
   if (at_once) {
     MR_TRY(run_all(directory_.env(), *at_once, jobs));
   } else {
@@ -196,12 +199,15 @@ Result<> Logs::checkpoint(Executor* at_once) {
   MR_TRY(directory_.check());
   MR_TRY(directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts"));
   directory_.env().fault_point("logs.checkpoint");
-  return directory_.write_offsets(LogDirectory::recovery_point_file, recovery_points_, "logs.recovery_points");
+  MR_TRY(directory_.write_offsets(LogDirectory::recovery_point_file, recovery_points_, "logs.recovery_points"));
+  is_unwritten_ = false;
+  return {};
 }
 
 Result<> Logs::write_log_starts() {
   std::lock_guard lock(checkpoint_mutex_);
   for (const auto& log : all()) log_starts_[log->partition()] = log->offsets().log_start_offset;
+  is_unwritten_ = true;
   return directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts");
 }
 

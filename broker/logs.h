@@ -21,12 +21,13 @@ class Logs {
   // topics.log is damaged or gone, and nothing is touched.
   static Result<std::unique_ptr<Logs>> open(LogDirectory& directory, Topics& topics);
 
-  // Makes the partitions' directories, durably, before the topic is added to Topics.
-  Result<> create(const Topic& topic);
+  // Makes the partitions' directories, durably, before the topic is added to Topics, and publish() their logs after it:
+  // what takes records has a topic.
+  using LogList = std::vector<std::shared_ptr<PartitionLog>>;
+  Result<LogList> create(const Topic& topic);
+  void publish(LogList logs);
   // Takes the partitions away and removes their files, after the topic was removed from Topics.
   Result<> remove(const Topic& topic);
-  // Takes the partitions away and leaves their files to the next start; returns those that there were.
-  std::vector<std::shared_ptr<PartitionLog>> forget(const Topic& topic);
 
   // Null if there is none.
   std::shared_ptr<PartitionLog> find(const TopicPartition& partition) const;
@@ -44,13 +45,15 @@ class Logs {
 
  private:
   explicit Logs(LogDirectory& directory) : directory_(directory) {}
-  Result<> open_partition(const Topic& topic, PartitionId partition, const TopicConfig& config);
+  Result<std::shared_ptr<PartitionLog>> open_partition(const Topic& topic, PartitionId partition,
+                                                       const TopicConfig& config);
   Result<> remove_strays(Topics& topics);
   Result<> check_is_stray(const std::string& path, const std::set<std::string>& removed) const;
   std::string path_of(const TopicPartition& partition) const { return directory_.path() + "/" + partition.text(); }
 
   LogDirectory& directory_;
   LogDirectory::Offsets recovery_points_, log_starts_, cleaned_to_;  // as on disk; under checkpoint_mutex_
+  bool is_unwritten_ = false;                                        // they are ahead of the disk
   std::mutex checkpoint_mutex_;
   mutable std::shared_mutex mutex_;
   std::map<TopicPartition, std::shared_ptr<PartitionLog>> logs_;

@@ -400,6 +400,48 @@ TEST(Broker, a_removal_that_a_restart_finds_is_on_disk_before_what_it_removes_is
   }
 }
 
+TEST(Broker, a_deletion_that_was_cut_short_leaves_no_offsets_to_a_topic_of_the_same_name) {
+  SimEnv env(1);
+  {
+    auto broker = *Broker::open(env, config_of(FlushMode::group));
+    ASSERT_TRUE(broker->create_topic("t", 1, {}));
+    ASSERT_TRUE(broker->offsets().commit("g", {{{"t", 0}, {5, -1, "", {0}}}}));
+    env.faults().kill("broker.topic.removed", Side::before);
+    ASSERT_FALSE(broker->delete_topic("t"));
+  }
+  env.reboot();
+  env.faults().clear();
+  auto broker = *Broker::open(env, config_of(FlushMode::group));
+  ASSERT_TRUE(broker->create_topic("t", 1, {}));
+  EXPECT_TRUE(broker->offsets().of_group("g").empty());
+}
+
+TEST(Broker, what_a_checkpoint_could_not_note_the_next_one_notes) {
+  for (const char* site : {"logs.log_starts", "logs.recovery_points"}) {
+    SCOPED_TRACE(site);
+    SimEnv env(1);
+    {
+      auto broker = *Broker::open(env, config_of(FlushMode::group));
+      ASSERT_TRUE(broker->create_topic("t", 1, {}));
+      auto log = *broker->partition({"t", 0});
+      for (int i = 0; i < 4; ++i) {
+        auto batch = batch_of(std::to_string(i));
+        ASSERT_TRUE(log->append(batch, {}));
+      }
+      ASSERT_TRUE(log->delete_records(2));
+      env.faults().fail(site);
+      EXPECT_FALSE(broker->close());
+      EXPECT_TRUE(broker->close());
+      env.kill();
+    }
+    env.power_cut();
+    env.reboot();
+    auto directory = *LogDirectory::open(env, "/data", FlushMode::group, [](const std::string&) {});
+    EXPECT_EQ((*directory->read_offsets(LogDirectory::log_start_file)).at({"t", 0}), 2);
+    EXPECT_EQ((*directory->read_offsets(LogDirectory::recovery_point_file)).at({"t", 0}), 4);
+  }
+}
+
 TEST(Broker, a_deleted_topic_takes_what_groups_have_committed_of_it) {
   SimEnv env(1);
   {

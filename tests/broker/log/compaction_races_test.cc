@@ -193,7 +193,7 @@ TEST_F(CompactionRacesTest, a_topic_made_anew_beside_a_compaction_has_nothing_cl
   auto logs = *Logs::open(*directory_, *topics);
   const std::map<std::string, std::string> configs = {{"cleanup.policy", "compact"}};
   auto topic = *topics->propose("t", 1, configs);
-  ASSERT_TRUE(logs->create(topic));
+  logs->publish(*logs->create(topic));
   auto log = logs->find({"t", 0});
   ASSERT_TRUE(put(*log, "k", "old"));
   ASSERT_TRUE(log->roll());
@@ -203,7 +203,7 @@ TEST_F(CompactionRacesTest, a_topic_made_anew_beside_a_compaction_has_nothing_cl
   env_->at_look(2, [&] {
     ASSERT_TRUE(log->delete_records(-1));  // there is nothing left to compact, and so nothing that fails
     ASSERT_TRUE(logs->remove(topic));
-    ASSERT_TRUE(logs->create(*topics->propose("t", 1, configs)));
+    logs->publish(*logs->create(*topics->propose("t", 1, configs)));
   });
   EXPECT_EQ(*logs->compact(), 0);
   EXPECT_TRUE(env_->is_done());
