@@ -221,13 +221,16 @@ class Recovery {
     }
     if (!trusted) MR_TRY(prepare_indexes(segment, sound_[i], start));
     Offset expected = std::max(log_.log_end, segment.base_offset());
+    // No checksum covers the base offset of a batch.
+    const Offset limit = i + 1 < log_.segments.size() ? log_.segments[i + 1]->base_offset()
+                                                      : segment.base_offset() + INT32_MAX + Offset{1};
     bool first = true;
     Result<> written;
     MR_ASSIGN(auto end, scan_batches(segment.file(), start, segment.size(), [&](const auto& batch, auto position) {
                 // In the middle of a segment the first batch tells where we are.
                 if (first && start > 0) expected = batch.base_offset();
                 first = false;
-                if (batch.base_offset() < expected) return false;
+                if (batch.base_offset() < expected || batch.last_offset() >= limit) return false;
                 if ((batch.base_offset() >= recovery_point_ || !sound_[i]) && !batch.crc_matches()) return false;
                 if (batch.last_offset() >= synced_) written = write_again(segment, batch, position);
                 if (!written) return false;
@@ -288,7 +291,9 @@ class Recovery {
     std::string notes = logs_.path() + "/synced-offsets";
     if (offset < recovery_point_)
       notes += " and " + logs_.path() + "/" + LogDirectory::recovery_point_file + " (every log is then read whole)";
-    return ". Restore the file; or, to give up what is gone, remove " + notes;
+    return ". Restore the file; or, to give up all records of this partition from offset " + std::to_string(offset) +
+           " on, in later segments too, copy the directory and remove " + notes +
+           ", which guard all other partitions as well";
   }
 
   Result<> cut(std::size_t i, std::uint64_t position, Offset expected) {
@@ -318,6 +323,8 @@ class Recovery {
                    " bytes truncated; the log ends at offset " + std::to_string(expected));
     }
     for (std::size_t later = i + 1; later < log_.segments.size(); ++later) MR_TRY(log_.segments[later]->remove());
+    // Else a power cut may bring them back beside what is written then.
+    if (i + 1 < log_.segments.size()) MR_TRY(logs_.files().sync_directory(directory_, "log.recovery.directory"));
     log_.segments.resize(i + 1);
     return segment.truncate(position, expected);
   }

@@ -278,7 +278,7 @@ TEST_F(RecoveryTest, the_advice_of_an_error_about_damage_gets_the_log_open_again
     }
     auto opened = open_log(checkpointed ? 10 : 0);
     ASSERT_FALSE(opened);
-    EXPECT_THAT(opened.error().message(), HasSubstr("to give up what is gone, remove " + notes));
+    EXPECT_THAT(opened.error().message(), HasSubstr("copy the directory and remove " + notes));
     EXPECT_EQ(opened.error().message().find("recovery-point") != std::string::npos, checkpointed);
     directory_.reset();
     ASSERT_TRUE(env_.files().remove(notes, "test"));
@@ -335,6 +335,37 @@ TEST_F(RecoveryTest, a_note_above_a_log_that_was_cut_does_not_stand_for_what_com
   auto opened = open_log();
   ASSERT_TRUE(opened) << opened.error().text();
   EXPECT_EQ(end(), 7);
+}
+
+TEST_F(RecoveryTest, a_damaged_base_offset_refuses_and_costs_nothing) {
+  for (bool below : {false, true}) {
+    SCOPED_TRACE(below);
+    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
+    open_directory(FlushMode::group);
+    ASSERT_TRUE(open_log());
+    append(300);
+    {
+      Flusher flusher(*directory_);
+      ASSERT_TRUE(flusher.sync({log_}));
+    }
+    const auto segments = log_->extent().segments;
+    ASSERT_GT(segments, 2u);
+    std::optional<Offset> point;
+    if (below) {
+      point = *log_->checkpoint();
+      ASSERT_TRUE(env_.files().remove("/d/t-0/00000000000000000000.index", "test"));
+    }
+    overwrite(segment(0), 3, "\x7f");
+    auto opened = open_log(point.value_or(0));
+    ASSERT_FALSE(opened);
+    EXPECT_EQ(opened.error().code(), ErrorCode::corrupt_message);
+    overwrite(segment(0), 3, std::string(1, '\0'));
+    opened = open_log(point.value_or(0));
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_EQ(end(), 300);
+    EXPECT_EQ(log_->extent().segments, segments);
+    log_.reset();
+  }
 }
 
 TEST_F(RecoveryTest, lost_or_damaged_indexes_are_built_anew) {
