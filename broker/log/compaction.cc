@@ -83,11 +83,13 @@ class Compaction {
       Segments old(segments_.begin() + static_cast<std::ptrdiff_t>(from),
                    segments_.begin() + static_cast<std::ptrdiff_t>(to));
       MR_ASSIGN(auto cleaned, clean(old, transactions));
+      const auto bytes = cleaned->size();
+      MR_ASSIGN(bool replaced, log_.replace(old, std::move(cleaned)));
+      if (!replaced) return result;  // the next pass begins where this one did: what is left of these is not clean
       for (const auto& segment : old) result.bytes_before += segment->size();
-      result.bytes_after += cleaned->size();
+      result.bytes_after += bytes;
       result.segments_before += static_cast<int>(old.size());
       ++result.segments_after;
-      MR_TRY(log_.replace(old, std::move(cleaned)));
       from = to;
     }
     result.first_dirty = noted_to_;
@@ -348,7 +350,7 @@ std::map<ProducerId, PartitionLog::LastBatch> PartitionLog::last_batches() const
   return last;
 }
 
-Result<> PartitionLog::replace(const std::vector<std::shared_ptr<Segment>>& old, std::shared_ptr<Segment> cleaned) {
+Result<bool> PartitionLog::replace(const std::vector<std::shared_ptr<Segment>>& old, std::shared_ptr<Segment> cleaned) {
   std::lock_guard appends(append_mutex_);
   MR_TRY(check_open());
   auto first = std::find(segments_.begin(), segments_.end(), old.front());
@@ -356,17 +358,17 @@ Result<> PartitionLog::replace(const std::vector<std::shared_ptr<Segment>>& old,
       static_cast<std::size_t>(segments_.end() - first) >= old.size() && std::equal(old.begin(), old.end(), first);
   if (!all_there) {  // retention or a truncation was faster
     MR_TRY(cleaned->remove(".cleaned"));
-    return {};
+    return false;
   }
   if (auto done = swap_in(old, *cleaned); !done) {
     logs_.fence(done.error());  // to try again would mix the files of two attempts
-    return done;
+    return std::move(done).error();
   }
   std::lock_guard lock(mutex_);
   *first = std::move(cleaned);
   segments_.erase(first + 1, first + static_cast<std::ptrdiff_t>(old.size()));
   hints_ = {};
-  return {};
+  return true;
 }
 
 // The decision is the name .log.swap; from then on a restart finishes what is below.

@@ -177,7 +177,8 @@ class PartitionLog {
     ProducerEpoch epoch;
   };
   std::map<ProducerId, LastBatch> last_batches() const;
-  Result<> replace(const std::vector<std::shared_ptr<Segment>>& old, std::shared_ptr<Segment> cleaned);
+  // False if some of `old` are gone; nothing is replaced then.
+  Result<bool> replace(const std::vector<std::shared_ptr<Segment>>& old, std::shared_ptr<Segment> cleaned);
   LogDirectory& logs() const { return logs_; }
   // Deleted: no append or read succeeds any more (UNKNOWN_TOPIC_OR_PARTITION).
   void mark_deleted();

@@ -127,6 +127,23 @@ TEST_F(CompactionRacesTest, a_deleted_key_stays_deleted_when_a_roll_comes_beside
   }
 }
 
+TEST_F(CompactionRacesTest, a_deleted_key_stays_deleted_when_older_records_go_beside_a_compaction) {
+  start(1);
+  ASSERT_TRUE(open(FlushMode::group));
+  ASSERT_TRUE(put("a", "value"));
+  ASSERT_TRUE(log_->roll());
+  ASSERT_TRUE(put("k", "old"));
+  ASSERT_TRUE(put("k", std::nullopt));
+  ASSERT_TRUE(log_->roll());
+  env_->at_look(3, [&] { ASSERT_TRUE(log_->delete_records(1)); });
+  auto done = compact(*log_, 0);
+  ASSERT_TRUE(done) << done.error().text();
+  EXPECT_TRUE(env_->is_done());
+  EXPECT_EQ(done->first_dirty, 0);
+  compact_until_tombstones_go(done->first_dirty);
+  EXPECT_FALSE(table().contains("k"));
+}
+
 TEST_F(CompactionRacesTest, a_power_cut_after_a_compaction_leaves_the_old_value_or_the_new) {
   for (auto flush : {FlushMode::os, FlushMode::group}) {
     for (std::uint64_t seed = 1; seed <= 100; ++seed) {
