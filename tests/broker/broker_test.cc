@@ -151,6 +151,15 @@ void go_on(Broker& broker, const Progress& progress) {
   EXPECT_EQ(committed_values(*a).size(), before + 1);
 }
 
+void check_after_restart(SimEnv& env, FlushMode flush, const Progress& progress) {
+  env.reboot();
+  env.faults().clear();
+  auto broker = Broker::open(env, config_of(flush));
+  ASSERT_TRUE(broker) << broker.error().text();
+  check(**broker, progress);
+  if (!::testing::Test::HasFailure()) go_on(**broker, progress);
+}
+
 constexpr int rounds = 12;
 
 std::uint64_t operations_of_a_whole_run(FlushMode flush) {
@@ -177,12 +186,7 @@ void crash_everywhere(FlushMode flush, bool power_cut, std::uint64_t seed = 0) {
       if (!env.is_killed()) env.kill();
     }
     if (power_cut) env.power_cut();
-    env.reboot();
-    env.faults().clear();
-    auto broker = Broker::open(env, config_of(flush));
-    ASSERT_TRUE(broker) << broker.error().text();
-    check(**broker, progress);
-    if (!::testing::Test::HasFailure()) go_on(**broker, progress);
+    check_after_restart(env, flush, progress);
     if (::testing::Test::HasFailure()) return;
   }
 }
@@ -217,12 +221,7 @@ TEST(Broker, survives_a_failure_of_every_operation_with_a_power_cut_after_it) {
       env.kill();
     }
     env.power_cut();
-    env.reboot();
-    env.faults().clear();
-    auto broker = Broker::open(env, config_of(FlushMode::group));
-    ASSERT_TRUE(broker) << broker.error().text();
-    check(**broker, progress);
-    if (!HasFailure()) go_on(**broker, progress);
+    check_after_restart(env, FlushMode::group, progress);
     if (HasFailure()) return;
   }
 }
@@ -252,12 +251,7 @@ TEST(Broker, survives_a_power_cut_at_every_operation_of_its_recovery) {
       }
       if (whole) break;
       env.power_cut();
-      env.reboot();
-      env.faults().clear();
-      auto broker = Broker::open(env, config_of(FlushMode::group));
-      ASSERT_TRUE(broker) << broker.error().text();
-      check(**broker, progress);
-      go_on(**broker, progress);
+      check_after_restart(env, FlushMode::group, progress);
       if (::testing::Test::HasFailure()) return;
     }
   }

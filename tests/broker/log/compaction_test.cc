@@ -40,6 +40,15 @@ class CompactionTest : public ::testing::Test {
     MR_TRY(log_->append(batch, producer, codec));
     return {};
   }
+  // Something to compact, all of it on disk; `meaning`: what read_committed delivers of it.
+  void make_durable_log(sim::SimEnv& env, std::vector<Kept>& meaning) {
+    epoch_ = 0;
+    ASSERT_TRUE(open(env));
+    ASSERT_TRUE(fill(3, 80));
+    meaning = committed();
+    ASSERT_TRUE(log_->checkpoint());
+    ASSERT_TRUE(env.files().sync_directory("/d", "test"));
+  }
   // Everything that read_committed delivers.
   std::vector<Kept> committed() {
     auto all = read_all();
@@ -202,12 +211,8 @@ TEST_F(CompactionTest, a_crash_at_any_step_leaves_a_log_that_opens_and_means_the
     for (std::uint64_t n = 1;; ++n) {
       SCOPED_TRACE("operation " + std::to_string(n));
       sim::SimEnv env(n);
-      epoch_ = 0;
-      ASSERT_TRUE(open(env));
-      ASSERT_TRUE(fill(3, 80));
-      auto before = committed();
-      ASSERT_TRUE(log_->checkpoint());
-      ASSERT_TRUE(env.files().sync_directory("/d", "test"));
+      std::vector<Kept> before;
+      ASSERT_NO_FATAL_FAILURE(make_durable_log(env, before));
       env.faults().kill_operation(n, n % 2 ? sim::Side::before : sim::Side::after);
       auto first = compact(*log_, 0);
       bool whole = first.has_value() && !env.is_killed();
@@ -234,12 +239,8 @@ TEST_F(CompactionTest, a_step_that_fails_and_another_try_leave_a_log_that_opens_
   for (std::uint64_t n = 1;; ++n) {
     SCOPED_TRACE("operation " + std::to_string(n));
     sim::SimEnv env(n);
-    epoch_ = 0;
-    ASSERT_TRUE(open(env));
-    ASSERT_TRUE(fill(3, 80));
-    auto before = committed();
-    ASSERT_TRUE(log_->checkpoint());
-    ASSERT_TRUE(env.files().sync_directory("/d", "test"));
+    std::vector<Kept> before;
+    ASSERT_NO_FATAL_FAILURE(make_durable_log(env, before));
     env.faults().fail_operation(n);
     const bool whole = compact(*log_, 0).has_value();
     env.faults().clear();

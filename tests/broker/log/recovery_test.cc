@@ -33,6 +33,11 @@ class RecoveryTest : public ::testing::Test {
     MR_ASSIGN(log_, PartitionLog::open(*directory_, options));
     return {};
   }
+  void open_empty(FlushMode flush) {
+    ASSERT_TRUE(env_.files().remove_all("/d", "test"));
+    open_directory(flush);
+    ASSERT_TRUE(open_log());
+  }
   void append(int count) {
     for (int i = 0; i < count; ++i) {
       RecordBatchBuilder batch;
@@ -134,9 +139,7 @@ TEST(RecoveryInSimulation, a_power_cut_leaves_a_hole_where_the_sync_of_a_full_se
 TEST_F(RecoveryTest, what_a_failed_sync_left_in_the_cache_is_on_disk_after_the_next_process_has_synced) {
   for (const char* site : {"log.segment.sync", "log.roll.sync"}) {
     SCOPED_TRACE(site);
-    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
-    open_directory(FlushMode::group);
-    ASSERT_TRUE(open_log());
+    open_empty(FlushMode::group);
     ASSERT_TRUE(env_.files().sync_directory("/d", "test"));
     append(3);
     ASSERT_TRUE(Flusher(*directory_).sync({log_}));
@@ -201,9 +204,7 @@ TEST_F(RecoveryTest, a_synced_batch_that_is_damaged_refuses_to_open_and_names_fi
   for (std::size_t at :
        {std::size_t{8}, std::size_t{16}, std::size_t{17}, std::size_t{70}}) {  // length, magic, CRC, body
     SCOPED_TRACE(at);
-    ASSERT_TRUE(env_.files().remove_all("/d", "test"));
-    open_directory(FlushMode::group);
-    ASSERT_TRUE(open_log());
+    open_empty(FlushMode::group);
     append(10);
     Flusher flusher(*directory_);
     ASSERT_TRUE(flusher.sync({log_}));
@@ -239,9 +240,7 @@ TEST_F(RecoveryTest, un_synced_pages_in_the_wrong_order_truncate_under_group) {
 
 TEST_F(RecoveryTest, damage_below_the_recovery_point_refuses_in_either_mode) {
   for (auto flush : {FlushMode::group, FlushMode::os}) {
-    ASSERT_TRUE(env_.files().remove_all("/d", "test"));
-    open_directory(flush);
-    ASSERT_TRUE(open_log());
+    open_empty(flush);
     append(20);
     auto point = log_->checkpoint();
     ASSERT_TRUE(point);
@@ -260,9 +259,7 @@ TEST_F(RecoveryTest, the_advice_of_an_error_about_damage_gets_the_log_open_again
   } cases[] = {{false, false}, {false, true}, {true, true}};
   for (auto [checkpointed, torn] : cases) {
     SCOPED_TRACE(checkpointed * 2 + torn);
-    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
-    open_directory(FlushMode::group);
-    ASSERT_TRUE(open_log());
+    open_empty(FlushMode::group);
     append(10);
     Flusher flusher(*directory_);
     ASSERT_TRUE(flusher.sync({log_}));
@@ -294,9 +291,7 @@ TEST_F(RecoveryTest, the_advice_of_an_error_about_damage_gets_the_log_open_again
 TEST_F(RecoveryTest, an_acknowledgement_covers_what_an_earlier_process_left_unsynced_around_its_recovery_point) {
   for (int draw = 1; draw <= 30; ++draw) {
     SCOPED_TRACE(draw);
-    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
-    open_directory(FlushMode::os);
-    ASSERT_TRUE(open_log());
+    open_empty(FlushMode::os);
     ASSERT_TRUE(env_.files().sync_directory("/d", "test"));
     append(10);
     auto point = log_->checkpoint();  // inside the first segment
@@ -340,9 +335,7 @@ TEST_F(RecoveryTest, a_note_above_a_log_that_was_cut_does_not_stand_for_what_com
 TEST_F(RecoveryTest, a_damaged_base_offset_refuses_and_costs_nothing) {
   for (bool below : {false, true}) {
     SCOPED_TRACE(below);
-    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
-    open_directory(FlushMode::group);
-    ASSERT_TRUE(open_log());
+    open_empty(FlushMode::group);
     append(300);
     {
       Flusher flusher(*directory_);
