@@ -84,6 +84,10 @@ Result<Topic> Broker::topic(const std::string& name) const {
 
 Result<std::shared_ptr<PartitionLog>> Broker::partition(const TopicPartition& partition) const {
   auto log = logs_->find(partition);
+  if (!log && topics_->find(partition.topic)) {  // it may have only just come into the list
+    std::lock_guard lock(topics_mutex_);
+    log = logs_->find(partition);
+  }
   if (log) return log;
   auto topic = topics_->find(partition.topic);
   return Error(ErrorCode::unknown_topic_or_partition,

@@ -86,7 +86,7 @@ class Broker {
   std::unique_ptr<Flusher> flusher_;
   std::unique_ptr<Offsets> offsets_;
   std::unique_ptr<Transactions> transactions_;
-  std::mutex topics_mutex_;  // one creation or deletion at a time
+  mutable std::mutex topics_mutex_;  // one creation or deletion at a time
   std::mutex housekeeping_mutex_;
   Timestamp last_checkpoint_;  // under housekeeping_mutex_
   std::unique_ptr<Executor> housekeeping_;

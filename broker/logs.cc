@@ -115,15 +115,19 @@ Result<Logs::LogList> Logs::create(const Topic& topic) {
   {
     // An earlier topic of this name may have left its offsets behind.
     std::lock_guard lock(checkpoint_mutex_);
+    auto points = recovery_points_, starts = log_starts_, cleaned = cleaned_to_;
     std::size_t stale = 0;
     for (PartitionId p = 0; p < topic.partitions; ++p) {
       TopicPartition key{topic.name, p};
-      stale += recovery_points_.erase(key) + log_starts_.erase(key) + cleaned_to_.erase(key);
+      stale += points.erase(key) + starts.erase(key) + cleaned.erase(key);
     }
     if (stale > 0) {
-      MR_TRY(directory_.write_offsets(LogDirectory::recovery_point_file, recovery_points_, "logs.recovery_points"));
-      MR_TRY(directory_.write_offsets(LogDirectory::log_start_file, log_starts_, "logs.log_starts"));
-      MR_TRY(directory_.write_offsets(LogDirectory::cleaner_file, cleaned_to_, "logs.cleaned"));
+      MR_TRY(directory_.write_offsets(LogDirectory::recovery_point_file, points, "logs.recovery_points"));
+      MR_TRY(directory_.write_offsets(LogDirectory::log_start_file, starts, "logs.log_starts"));
+      MR_TRY(directory_.write_offsets(LogDirectory::cleaner_file, cleaned, "logs.cleaned"));
+      recovery_points_ = std::move(points);
+      log_starts_ = std::move(starts);
+      cleaned_to_ = std::move(cleaned);
     }
   }
   for (PartitionId p = 0; p < topic.partitions; ++p) {

@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <thread>
+
 #include "millrace/base/sim/sim_env.h"
 
 namespace millrace::broker {
@@ -452,6 +454,44 @@ TEST(Broker, a_deleted_topic_takes_what_groups_have_committed_of_it) {
   auto left = broker->offsets().of_group("g");
   ASSERT_EQ(left.size(), 1u);
   EXPECT_EQ((left[{"u", 0}].offset), 7);
+}
+
+TEST(Broker, a_topic_in_the_list_has_its_partitions) {
+  SimEnv env(1);
+  auto broker = *Broker::open(env, config_of(FlushMode::group));
+  constexpr int count = 100;
+  std::thread other([&] {
+    for (int i = 0; i < count; ++i) {
+      const std::string name = "t" + std::to_string(i);
+      while (!broker->topic(name)) std::this_thread::yield();
+      auto log = broker->partition({name, 1});
+      EXPECT_TRUE(log) << log.error().text();
+    }
+  });
+  for (int i = 0; i < count; ++i) EXPECT_TRUE(broker->create_topic("t" + std::to_string(i), 2, {}));
+  other.join();
+}
+
+TEST(Broker, a_topic_does_not_inherit_the_recovery_point_of_one_before_when_it_is_made_at_the_second_try) {
+  for (auto* site : {"logs.recovery_points", "logs.log_starts", "logs.cleaned"}) {
+    SCOPED_TRACE(site);
+    SimEnv env(1);
+    {
+      auto broker = *Broker::open(env, config_of(FlushMode::group));
+      ASSERT_TRUE(broker->create_topic("t", 1, {}));
+      auto batch = batch_of("a");
+      ASSERT_TRUE((*broker->partition({"t", 0}))->append(batch, {}));
+      ASSERT_TRUE(broker->close());
+      ASSERT_TRUE(broker->delete_topic("t"));
+      env.faults().fail(site);
+      EXPECT_FALSE(broker->create_topic("t", 1, {}));
+      env.faults().clear();
+      ASSERT_TRUE(broker->create_topic("t", 1, {}));
+    }
+    auto broker = Broker::open(env, config_of(FlushMode::group));
+    ASSERT_TRUE(broker) << broker.error().text();
+    EXPECT_EQ((*(*broker)->partition({"t", 0}))->offsets().log_end_offset, 0);
+  }
 }
 
 TEST(Broker, a_full_disk_refuses_and_loses_nothing) {
