@@ -105,11 +105,11 @@ class Recovery {
     if (bases.empty()) bases.push_back(std::max<Offset>(log_start_, 0));
     for (Offset base : bases) {
       bool last = base == bases.back();
-      MR_ASSIGN(auto segment, Segment::open(logs_, directory_, base, config_, false));
-      // Sound and below the recovery point: stays on disk.
+      bool sealed = !last && next_base(bases, base) <= recovery_point_;
+      MR_ASSIGN(auto segment, Segment::open(logs_, directory_, base, config_, sealed));
       sound_.push_back(segment->indexes_look_sound());
-      if (!last && sound_.back() && next_base(bases, base) <= recovery_point_) {
-        MR_ASSIGN(segment, Segment::open(logs_, directory_, base, config_, true));
+      if (sealed && !sound_.back()) {  // its indexes are built anew
+        MR_ASSIGN(segment, Segment::open(logs_, directory_, base, config_, false));
       }
       log_.segments.push_back(std::move(segment));
     }
@@ -217,31 +217,46 @@ class Recovery {
     std::uint64_t start = 0;
     Offset from = std::min(recovery_point_, snapshot_offset_);
     if (sound_[i] && from > segment.base_offset()) {
-      MR_ASSIGN(start, segment.position_for(from));
+      MR_ASSIGN(start, segment.position_for(from - 1));  // of a batch that is wholly below
     }
     if (!trusted) MR_TRY(prepare_indexes(segment, sound_[i], start));
     Offset expected = std::max(log_.log_end, segment.base_offset());
-    // No checksum covers the base offset of a batch.
     const Offset limit = i + 1 < log_.segments.size() ? log_.segments[i + 1]->base_offset()
                                                       : segment.base_offset() + INT32_MAX + Offset{1};
     bool first = true;
-    Result<> written;
+    Result<> status;
     MR_ASSIGN(auto end, scan_batches(segment.file(), start, segment.size(), [&](const auto& batch, auto position) {
+                auto fits = has_its_place(segment, batch, position, expected, limit);
+                if (!fits) status = std::move(fits).error();
+                if (!status || !*fits) return false;
                 // In the middle of a segment the first batch tells where we are.
                 if (first && start > 0) expected = batch.base_offset();
                 first = false;
-                if (batch.base_offset() < expected || batch.last_offset() >= limit) return false;
                 if ((batch.base_offset() >= recovery_point_ || !sound_[i]) && !batch.crc_matches()) return false;
-                if (batch.last_offset() >= synced_) written = write_again(segment, batch, position);
-                if (!written) return false;
+                if (batch.last_offset() >= synced_) status = write_again(segment, batch, position);
+                if (!status) return false;
                 expected = batch.last_offset() + 1;
                 return take(segment, batch, position, !trusted);
               }));
-    MR_TRY(written);
+    MR_TRY(status);
     log_.log_end = std::max(log_.log_end, expected);
     if (end == segment.size()) return {};
     stopped = true;
     return cut(i, end, expected);
+  }
+
+  // No checksum covers a batch's base offset. Where a compaction has left a gap the next batch may be anywhere below
+  // `limit`, but the one after it goes on from there: if that lies in the gap, this one has none.
+  static Result<bool> has_its_place(const Segment& segment, const RecordBatchView& batch, std::uint64_t position,
+                                    Offset expected, Offset limit) {
+    const Offset base = batch.base_offset();
+    if (base < expected || base >= limit || batch.last_offset() >= limit) return false;
+    if (base == expected) return true;
+    char next[17];
+    MR_ASSIGN(std::size_t size, segment.file().read_at(position + batch.bytes().size(), next, sizeof next));
+    if (size < sizeof next || next[16] != 2) return true;
+    auto next_base = from_big_endian<std::int64_t>(next);
+    return next_base < expected || next_base >= base;
   }
 
   // After a sync that failed, the kernel's cache still gives what the disk never got, to the next process too, and no
@@ -290,7 +305,8 @@ class Recovery {
   std::string way_out(Offset offset) const {
     std::string notes = logs_.path() + "/synced-offsets";
     if (offset < recovery_point_)
-      notes += " and " + logs_.path() + "/" + LogDirectory::recovery_point_file + " (every log is then read whole)";
+      notes += " and " + logs_.path() + "/" + LogDirectory::recovery_point_file +
+               " (every log is then read and written whole)";
     return ". Restore the file; or, to give up all records of this partition from offset " + std::to_string(offset) +
            " on, in later segments too, copy the directory and remove " + notes +
            ", which guard all other partitions as well";
@@ -304,9 +320,10 @@ class Recovery {
                                                    std::to_string(expected) + ", which was synced (recovery point " +
                                                    std::to_string(recovery_point_) + ")" + way_out(expected));
     }
-    MR_ASSIGN(auto survivor, valid_batch_after(i, position, expected));
+    MR_ASSIGN(auto survivor, valid_batch_after(i, position + 1, expected));
     if (survivor) {
-      std::string lost = "offsets " + std::to_string(expected) + " to at least " + std::to_string(*survivor);
+      std::string lost = "offsets " + std::to_string(expected) + " to at least " +
+                         std::to_string(std::max(*survivor, log_.segments.back()->base_offset()));
       if (logs_.flush_mode() == FlushMode::group && expected < synced_) {
         return Error(ErrorCode::corrupt_message,
                      partition_ + ": " + where + ": damaged, and a valid batch follows (offset " +

@@ -1,7 +1,8 @@
 // Opening a log: what is on disk becomes segments, producer state and leader epochs that fit together.
 //
 // Up to the recovery point everything was synced, indexes included, and is taken as it is. From there on every batch is
-// read and its CRC checked. Where bytes are no batch:
+// read and its CRC checked, and its base offset, which no CRC covers, held against what is around it. Where bytes are
+// no batch:
 //   - nothing valid follows, and it was not synced: a torn tail (a write that a crash cut short, or zeroes that the
 //     filesystem left): truncated
 //   - it was synced (synced_offsets.h): under flush=group acknowledged data was damaged, so the partition refuses to

@@ -361,6 +361,131 @@ TEST_F(RecoveryTest, a_damaged_base_offset_refuses_and_costs_nothing) {
   }
 }
 
+// No checksum covers the base offset: it is held against the batches and segments around it.
+TEST_F(RecoveryTest, a_base_offset_that_does_not_fit_refuses_wherever_it_stands) {
+  constexpr int count = 60;
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  append(30);
+  const Offset middle = *log_->checkpoint();
+  append(count - 30);
+  {
+    Flusher flusher(*directory_);
+    ASSERT_TRUE(flusher.sync({log_}));
+  }
+  ASSERT_GT(log_->extent().segments, 1u);
+  const Offset last = last_segment();
+  const auto batch_size = env_.files().open(segment(0), OpenMode::append).value()->size() / static_cast<unsigned>(last);
+  for (Offset point : {Offset{0}, middle}) {
+    for (Offset offset = point == 0 ? 0 : middle - 6; offset < count; ++offset) {
+      for (std::uint64_t byte : {3u, 6u}) {
+        if (byte == 6 && offset + 1 == count) continue;  // nothing is behind it: it may be right
+        SCOPED_TRACE(testing::Message() << "from " << point << ", offset " << offset << ", byte " << byte);
+        const Offset base = offset < last ? 0 : last;
+        const std::uint64_t at = static_cast<std::uint64_t>(offset - base) * batch_size + byte;
+        overwrite(segment(base), at, "\x7f");
+        auto opened = open_log(point);
+        EXPECT_TRUE(offset < point || !opened);
+        EXPECT_TRUE(!opened || end() == count);
+        log_.reset();
+        overwrite(segment(base), at, std::string(1, '\0'));
+      }
+    }
+    ASSERT_TRUE(open_log(point));
+    ASSERT_EQ(end(), count);
+  }
+}
+
+TEST_F(RecoveryTest, the_advice_of_an_error_about_damage_says_that_later_segments_go_too) {
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  append(300);
+  {
+    Flusher flusher(*directory_);
+    ASSERT_TRUE(flusher.sync({log_}));
+  }
+  ASSERT_GT(log_->extent().segments, 2u);
+  overwrite(segment(0), env_.files().open(segment(0), OpenMode::append).value()->size() - 1, "\x7f");
+  const Offset damaged = log_->cleanable_segments()[1]->base_offset() - 1;
+  auto opened = open_log();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().message(),
+              HasSubstr("all records of this partition from offset " + std::to_string(damaged) + " on"));
+  directory_.reset();
+  ASSERT_TRUE(env_.files().remove("/d/synced-offsets", "test"));
+  open_directory(FlushMode::group);
+  const Offset last = last_segment();
+  ASSERT_TRUE(open_log());
+  EXPECT_EQ(end(), damaged);
+  EXPECT_EQ(log_->extent().segments, 1u);
+  EXPECT_THAT(reports_.back(),
+              HasSubstr("loses offsets " + std::to_string(damaged) + " to at least " + std::to_string(last)));
+}
+
+// A checkpoint that was cut short had written index entries above the recovery point, and a power cut left zeroes for
+// its batch.
+TEST_F(RecoveryTest, an_index_entry_at_the_recovery_point_whose_batch_is_zeroes_is_a_torn_tail) {
+  for (int point = 20; point < 26; ++point) {
+    SCOPED_TRACE(point);
+    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
+    open_directory(FlushMode::os);
+    ASSERT_TRUE(open_log());
+    append(point);
+    ASSERT_TRUE(log_->checkpoint());
+    const auto size = env_.files().open(segment(0), OpenMode::append).value()->size();
+    append(5);
+    ASSERT_TRUE(log_->checkpoint());
+    ASSERT_EQ(log_->extent().segments, 1u);
+    overwrite(segment(0), size, std::string(env_.files().open(segment(0), OpenMode::append).value()->size() - size, 0));
+    auto opened = open_log(point);
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_EQ(end(), point);
+    log_.reset();
+  }
+}
+
+TEST_F(RecoveryTest, segments_that_were_cut_off_do_not_come_back_beside_new_records) {
+  for (int draw = 1; draw <= 30; ++draw) {
+    SCOPED_TRACE(draw);
+    std::ignore = env_.files().remove_all("/d", "test");  // there may be none
+    open_directory(FlushMode::os);
+    ASSERT_TRUE(open_log());
+    append(150);
+    ASSERT_TRUE(log_->checkpoint());
+    ASSERT_TRUE(env_.files().sync_directory("/d", "test"));
+    overwrite(segment(0), env_.files().open(segment(0), OpenMode::append).value()->size() - 1, "\x7f");
+    ASSERT_TRUE(open_log());
+    const Offset cut = end();
+    ASSERT_LT(cut, 60);
+    append(1);
+    env_.power_cut();
+    env_.reboot();
+    open_directory(FlushMode::os);
+    auto opened = open_log();
+    ASSERT_TRUE(opened) << opened.error().text();
+    EXPECT_LE(end(), cut + 1);
+  }
+}
+
+TEST_F(RecoveryTest, the_indexes_of_a_segment_below_the_recovery_point_are_opened_once) {
+  open_directory(FlushMode::group);
+  ASSERT_TRUE(open_log());
+  const auto opens = [&](int records) {
+    append(records);
+    const Offset point = *log_->checkpoint();
+    const auto before = env_.faults().passes().at("open");
+    EXPECT_TRUE(open_log(point));
+    return env_.faults().passes().at("open") - before;
+  };
+  opens(10);
+  const auto one = opens(1);
+  ASSERT_EQ(log_->extent().segments, 1u);
+  const auto many = opens(1000);
+  const auto more = log_->extent().segments - 1;
+  ASSERT_GT(more, 10u);
+  EXPECT_LE(many - one, 4 * more);  // two indexes, and the log twice: first to see whether it is empty
+}
+
 TEST_F(RecoveryTest, lost_or_damaged_indexes_are_built_anew) {
   open_directory(FlushMode::group);
   ASSERT_TRUE(open_log());
