@@ -11,6 +11,7 @@
 
 #include "millrace/base/bytes.h"
 #include "millrace/base/result.h"
+#include "millrace/base/thrown.h"
 #include "millrace/dsl/null.h"
 #include "millrace/statestore/value_type.h"
 
@@ -18,9 +19,11 @@ namespace millrace {
 
 // The serde of a type. A specialisation has
 //
-//   write(const T&, Bytes& out)        appends; may return a Result, whose error stops the task as a serialisation
+//   write(const T&, Bytes& out)        appends; may return a Result, whose error fails the record as a serialisation
 //                                      exception does in Kafka
 //   read(BytesView) -> Result<T>       an Error goes to the deserialization handler
+//
+// What they throw is taken for an Error that says the same.
 //
 // and, where it pays:
 //
@@ -71,7 +74,19 @@ struct SerdeFunctions {
     if (result.has_value()) return {};
     return std::forward<R>(result).error();
   }
+  // What a serde throws is an error of the bytes or the value like any other.
+  template <class F>
+  static auto guarded(F f) -> decltype(f()) {
+    try {
+      return f();
+    } catch (...) {
+      return Error(thrown());
+    }
+  }
   static Result<> write(const void* self, const void* value, Bytes& out, const SerdeContext& context) {
+    return guarded([&]() -> Result<> { return written(self, value, out, context); });
+  }
+  static Result<> written(const void* self, const void* value, Bytes& out, const SerdeContext& context) {
     const T& v = *static_cast<const T*>(value);
     if constexpr (WritesContext<S, T>) {
       if constexpr (std::is_void_v<decltype(of(self).write(v, out, context))>) {
@@ -95,23 +110,23 @@ struct SerdeFunctions {
   static Result<> read(const void* self, BytesView in, void* to, bool constructed, const SerdeContext& context) {
     if constexpr (reads_into || reads_into_context) {
       if (!constructed) ::new (to) T();
-      auto result = [&]() -> Result<> {
+      auto result = guarded([&]() -> Result<> {
         if constexpr (reads_into_context) {
           return of(self).read_into(in, *static_cast<T*>(to), context);
         } else {
           return of(self).read_into(in, *static_cast<T*>(to));
         }
-      }();
+      });
       if (!result && !constructed) static_cast<T*>(to)->~T();
       return result;
     } else {
-      auto result = [&]() -> Result<T> {
+      auto result = guarded([&]() -> Result<T> {
         if constexpr (ReadsContext<S, T>) {
           return of(self).read(in, context);
         } else {
           return of(self).read(in);
         }
-      }();
+      });
       if (!result) return std::move(result).error();
       if (constructed) {
         if constexpr (std::is_move_assignable_v<T>) {
@@ -125,14 +140,14 @@ struct SerdeFunctions {
       return {};
     }
   }
-  static std::size_t serialized_size(const void* self, const void* value) {
+  static Result<std::size_t> serialized_size(const void* self, const void* value) {
     if constexpr (requires(const S& s, const T& v) {
                     { s.serialized_size(v) } -> std::convertible_to<std::size_t>;
                   }) {
-      return of(self).serialized_size(*static_cast<const T*>(value));
+      return guarded([&]() -> Result<std::size_t> { return of(self).serialized_size(*static_cast<const T*>(value)); });
     } else {
       Bytes out;
-      (void)write(self, value, out, {});
+      MR_TRY(write(self, value, out, {}));
       return out.size();
     }
   }
@@ -141,7 +156,11 @@ struct SerdeFunctions {
                     { s.memory_size(v) } -> std::convertible_to<std::size_t>;
                   }) {
       return [](const void* self, const void* value) -> std::size_t {
-        return of(self).memory_size(*static_cast<const T*>(value));
+        try {
+          return of(self).memory_size(*static_cast<const T*>(value));
+        } catch (...) {
+          return 0;  // it is about, and the update it would fail is in the store already
+        }
       };
     } else {
       return nullptr;

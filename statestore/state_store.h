@@ -109,7 +109,7 @@ class WindowStore : public StateStore {
   virtual Duration retention() const = 0;
   virtual Duration window_size() const = 0;
   virtual ValueAndTimestamp fetch(BytesView key, Timestamp window_start) = 0;
-  // As KeyValueStore::put. A window that has expired is dropped and counted by the store.
+  // As KeyValueStore::put. The caller puts no window that has expired.
   virtual ValueAndTimestamp put(BytesView key, const void* value, Timestamp window_start, Timestamp timestamp,
                                 const RecordContext& context) = 0;
   // One key's windows by start, times inclusive.

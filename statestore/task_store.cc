@@ -3,6 +3,8 @@
 #include <algorithm>
 
 #include "millrace/base/radix_sort.h"
+#include "millrace/base/thrown.h"
+#include "millrace/statestore/serialization_error.h"
 #include "millrace/statestore/store_error.h"
 #include "millrace/statestore/window_rows.h"
 
@@ -15,7 +17,8 @@ constexpr std::size_t node_bytes = 24, flag_bytes = 1, context_bytes = 20;
 constexpr std::size_t timestamp_bytes = 8;
 // Kafka caches window rows under segment id, key, start and sequence; the table key has key and start.
 constexpr std::size_t window_cache_key_extra = 12;
-constexpr std::size_t entries_ahead = 8;  // of a flush are on their way from memory, in an order of no help to the CPU
+constexpr std::size_t sequence_bytes = 4;  // of a window's key in the changelog
+constexpr std::size_t entries_ahead = 8;   // of a flush are on their way from memory, in an order of no help to the CPU
 
 std::string printable(BytesView key) {
   std::string out;
@@ -57,10 +60,12 @@ void TaskStore::send_old_values() {
   make_table(true);
 }
 
-void TaskStore::fail(BytesView table_key, const std::string& why) const {
+std::string TaskStore::text(BytesView table_key, const std::string& why) const {
   BytesView key = windowed() ? key_in_table_key(table_key) : table_key;
-  throw StoreError("store " + spec_.name + ", key \"" + printable(key) + "\": " + why);
+  return "store " + spec_.name + ", key \"" + printable(key) + "\": " + why;
 }
+
+void TaskStore::fail(BytesView table_key, const std::string& why) const { throw StoreError(text(table_key, why)); }
 
 // ---------------------------------------------------------------- reading
 
@@ -181,8 +186,9 @@ ValueAndTimestamp TaskStore::get(BytesView table_key) {
       e->used = ++environment_.record_cache->tick;
       by_use_.used(e);
     } else if (e->has_value) {
+      const std::size_t value_size = serialized_size(table_key, entries_->value(e));
       e->topic = {};
-      keep_in_cache(e);
+      keep_in_cache(e, value_size);
       evict_over_budget();
       if (!e->has_value) return {};
     }
@@ -200,7 +206,19 @@ ValueAndTimestamp TaskStore::peek(BytesView table_key) {
 
 ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timestamp timestamp,
                                  const RecordContext& context) {
+  if (!broken_.empty()) fail(table_key, broken_);
   Entry* e = find_or_load(table_key);
+  // What can fail for the value comes before anything changes: the handler may skip the record.
+  std::size_t value_size = 0;
+  BytesView bytes;
+  if (caches() || !environment_.changelog) {
+    value_size = serialized_size(table_key, value);
+  } else if (value) {
+    auto written = serialise(table_key, value);
+    if (!written) throw SerializationError(written.error().message());
+    bytes = *written;
+    value_size = bytes.size();
+  }
   if (!e) last_ = e = insert(table_key, missing_hash_);
   note_unsaved(e);
   ValueAndTimestamp old;
@@ -214,11 +232,11 @@ ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timesta
     old_.set(entries_->value(e));
     old = {old_.get(), e->timestamp};
   }
-  entries_->set_value(e, value);
+  set_value(e, value);
   if (!value) ++dead_;
   e->timestamp = timestamp;
   if (!caches()) {
-    log(e, context.timestamp);
+    log(e, bytes, value_size, context.timestamp);
     return old;
   }
   e->record_timestamp = context.timestamp;
@@ -231,13 +249,13 @@ ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timesta
   } else if (e->headers) {
     delete std::exchange(e->headers, nullptr);
   }
-  keep_in_cache(e);
+  keep_in_cache(e, value_size);
   e->dirtied = e->used;
   evict_over_budget();
   return {};
 }
 
-void TaskStore::log(Entry* e, Timestamp when_deleted) {
+void TaskStore::log(Entry* e, BytesView value, std::size_t value_size, Timestamp when_deleted) {
   e->logged = ++logged_;
   BytesView key = entries_->key(e);
   if (windowed()) {
@@ -246,31 +264,37 @@ void TaskStore::log(Entry* e, Timestamp when_deleted) {
     append_store_key(key_scratch_, key);
     key = key_scratch_;
   }
-  if (!environment_.changelog) {
-    if (!caches()) entries_->count_value(e, serialized_size(e));
-    return;
+  if (!caches()) entries_->count_value(e, value_size);
+  if (environment_.changelog) environment_.changelog->log(key, value, e->has_value ? e->timestamp : when_deleted);
+}
+
+Result<BytesView> TaskStore::serialise(BytesView table_key, const void* value) {
+  auto written = serialized(spec_.value, value, value_scratch_, {environment_.changelog_topic, false, nullptr});
+  if (!written)
+    return Error(written.error().code(), text(table_key, "its value does not serialise: " + written.error().message()));
+  const std::size_t key_size = table_key.size() + (windowed() ? sequence_bytes : 0);
+  if (key_size + written->size() + 128 > environment_.max_message_bytes)
+    fail(table_key, "the value has grown to " + std::to_string(written->size()) + " bytes, over max.message.bytes = " +
+                        std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +
+                        ". Keep less in one aggregate, store a reference to the data, or raise max.message.bytes");
+  return written->data() ? *written : BytesView("", 0);
+}
+
+void TaskStore::set_value(Entry* e, const void* value) {
+  try {
+    entries_->set_value(e, value);
+  } catch (...) {
+    fail(entries_->key(e), "its value could not be copied: " + thrown());
   }
-  BytesView value;
-  if (e->has_value) {
-    auto written =
-        serialized(spec_.value, entries_->value(e), value_scratch_, {environment_.changelog_topic, false, nullptr});
-    if (!written) fail(entries_->key(e), "its value does not serialise: " + written.error().message());
-    value = *written;
-    if (!value.data()) value = BytesView("", 0);
-    if (key.size() + value.size() + 128 > environment_.max_message_bytes)
-      fail(entries_->key(e),
-           "the value has grown to " + std::to_string(value.size()) + " bytes, over max.message.bytes = " +
-               std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +
-               ". Keep less in one aggregate, store a reference to the data, or raise max.message.bytes");
-  }
-  if (!caches()) entries_->count_value(e, value.size());
-  environment_.changelog->log(key, value, e->has_value ? e->timestamp : when_deleted);
 }
 
 // ---------------------------------------------------------------- the record cache
 
-std::size_t TaskStore::serialized_size(const Entry* e) const {
-  return e->has_value ? spec_.value.table->serialized_size(spec_.value.self, entries_->value(e)) : 0;
+std::size_t TaskStore::serialized_size(BytesView table_key, const void* value) const {
+  if (!value) return 0;
+  auto size = spec_.value.table->serialized_size(spec_.value.self, value);
+  if (!size) throw SerializationError(text(table_key, "its value does not serialise: " + size.error().message()));
+  return *size;
 }
 
 std::size_t TaskStore::cache_bytes(const Entry* e, std::size_t value_size) const {
@@ -282,7 +306,7 @@ std::size_t TaskStore::cache_bytes(const Entry* e, std::size_t value_size) const
   return n;
 }
 
-void TaskStore::keep_in_cache(Entry* e) {
+void TaskStore::keep_in_cache(Entry* e, std::size_t value_size) {
   RecordCache& cache = *environment_.record_cache;
   if (e->in_cache) {
     cache.bytes -= e->cached_bytes;
@@ -293,7 +317,6 @@ void TaskStore::keep_in_cache(Entry* e) {
   }
   e->used = ++cache.tick;
   by_use_.used(e);
-  const std::size_t value_size = serialized_size(e);
   e->cached_bytes = static_cast<std::uint32_t>(cache_bytes(e, value_size));
   entries_->count_value(e, value_size);
   cache.bytes += e->cached_bytes;
@@ -320,8 +343,19 @@ void TaskStore::flush() {
   if (caches()) counters_.count<1>(counters_.flushes, [&] { flush_with(nullptr); });
 }
 
+// Who failed must not be taken for skipped: the rest of the batch would count as flushed.
 void TaskStore::flush_with(Entry* evicted) {
+  if (!broken_.empty()) throw StoreError("store " + spec_.name + ": " + broken_);
   if (dirty_.empty()) return;
+  try {
+    flush_all(evicted);
+  } catch (...) {
+    broken_ = "a flush of its record cache failed: " + thrown();
+    throw;
+  }
+}
+
+void TaskStore::flush_all(Entry* evicted) {
   std::vector<Used> batch;
   batch.reserve(dirty_.size());
   for (Entry* e : dirty_)
@@ -347,7 +381,13 @@ void TaskStore::flush_with(Entry* evicted) {
 
 void TaskStore::flush_entry(Entry* e) {
   if (!e->has_value && !e->had_value) return;  // came and went between two flushes: nobody ever saw it
-  log(e, e->record_timestamp);
+  BytesView bytes;
+  if (e->has_value && environment_.changelog) {
+    auto written = serialise(entries_->key(e), entries_->value(e));
+    if (!written) throw StoreError(written.error().message());
+    bytes = *written;
+  }
+  log(e, bytes, bytes.size(), e->record_timestamp);
   if (!listener_) return;
   const RecordContext context{e->topic, e->partition, e->offset, e->record_timestamp, e->headers};
   FlushedUpdate update;

@@ -144,14 +144,19 @@ class TaskStore {
   std::size_t pinned_bytes() const;
   std::size_t trim_keys(bool too_large, std::size_t target);
   std::size_t trim_windows(bool too_large, std::size_t target);
-  std::size_t serialized_size(const Entry* e) const;
+  // Throws SerializationError.
+  std::size_t serialized_size(BytesView table_key, const void* value) const;
+  Result<BytesView> serialise(BytesView table_key, const void* value);
+  void set_value(Entry* e, const void* value);
   std::size_t cache_bytes(const Entry* e, std::size_t value_size) const;
-  void keep_in_cache(Entry* e);
+  void keep_in_cache(Entry* e, std::size_t value_size);
   void drop_from_cache(Entry* e);
   void evict_over_budget();
   void flush_with(Entry* evicted);
+  void flush_all(Entry* evicted);
   void flush_entry(Entry* e);
-  void log(Entry* e, Timestamp when_deleted);
+  void log(Entry* e, BytesView value, std::size_t value_size, Timestamp when_deleted);
+  std::string text(BytesView table_key, const std::string& why) const;
   [[noreturn]] void fail(BytesView table_key, const std::string& why) const;
 
   const StoreSpec spec_;
@@ -185,6 +190,7 @@ class TaskStore {
   Timestamp observed_{-1}, oldest_{INT64_MAX}, oldest_cached_{INT64_MAX};
   Timestamp swept_at_{-1};  // observed_ at the last sweep
   Bytes key_scratch_, value_scratch_;
+  std::string broken_;  // why a flush stopped halfway: what it had not come to would be lost
   std::string row_scratch_;
 };
 

@@ -73,7 +73,8 @@ struct SerdeContext {
   const Headers* headers = nullptr;
 };
 
-// How one serde reads and writes one type. `self` is the serde object (or unused, for a stateless one).
+// How one serde reads and writes one type. What the serde's own code throws is an Error here. `self` is the serde
+// object (or unused, for a stateless one).
 struct SerdeTable {
   const ValueType* type;
   // Appends the serialised value to `out`.
@@ -81,8 +82,8 @@ struct SerdeTable {
   // Constructs a value at raw memory `to` (constructed = false), or assigns to the live object there (true), which may
   // reuse its memory. On error nothing was constructed; an assigned-to object holds an unspecified value.
   Result<> (*read)(const void* self, BytesView in, void* to, bool constructed, const SerdeContext& context);
-  // The exact size that write would append: the record cache counts it.
-  std::size_t (*serialized_size)(const void* self, const void* value);
+  // The exact size that write would append: the record cache counts it. Error: as write's.
+  Result<std::size_t> (*serialized_size)(const void* self, const void* value);
   // Bytes on the heap that the value holds beyond its own size, about: the value cache counts them. Null: as many as
   // its serialised size, or none if the type is trivial.
   std::size_t (*memory_size)(const void* self, const void* value);

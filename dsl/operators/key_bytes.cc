@@ -1,6 +1,6 @@
 #include "millrace/dsl/operators/key_bytes.h"
 
-#include "millrace/dsl/operators/serialization_error.h"
+#include "millrace/statestore/serialization_error.h"
 
 namespace millrace {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "millrace/dsl/operators/serialization_error.h"
+#include "millrace/statestore/store_error.h"
 
 namespace millrace {
 
@@ -41,7 +41,7 @@ void TableOperator::forward_update(RecordRef update) {
 
 void TableOperator::flushed(const FlushedUpdate& update) {
   auto read = key_.read(kept_.key, update.key, {kept_.name, true, nullptr});
-  if (!read) throw SerializationError("a key of " + kept_.name + " could not be read back: " + read.error().message());
+  if (!read) throw StoreError("a key of " + kept_.name + " could not be read back: " + read.error().message());
   const void* key = key_.get();
   if (kept_.windowed) {
     key = windowed_key_.make(key, {update.window_start, window_end(update.window_start, kept_.window_size)});

@@ -52,11 +52,44 @@ TEST(Serde, may_be_an_object_with_state_that_is_told_the_topic) {
   Bytes out;
   ASSERT_TRUE(any.table->write(any.self, &p, out, {"topic", true, nullptr}));
   EXPECT_EQ(out, "r/topic7");
-  EXPECT_EQ(any.table->serialized_size(any.self, &p), 3u);
+  EXPECT_EQ(*any.table->serialized_size(any.self, &p), 3u);
   AnyValue read(any.table->type);
   EXPECT_FALSE(read.read(any, "abc", {"topic", false, nullptr}));
   ASSERT_TRUE(read.read(any, "abc", {"topic", true, nullptr}));
   EXPECT_EQ(static_cast<const Point*>(read.get())->x, 3);
+}
+
+int alive = 0;
+struct Counted {
+  Counted() { ++alive; }
+  Counted(const Counted&) { ++alive; }
+  Counted& operator=(const Counted&) = default;
+  ~Counted() { --alive; }
+};
+struct Throws {
+  static void write(const Counted&, Bytes&) { throw std::runtime_error("cannot write"); }
+  static Result<Counted> read(BytesView) { throw 7; }
+};
+struct ThrowsInto : Throws {
+  static Result<> read_into(BytesView, Counted&) { throw std::runtime_error("cannot read"); }
+};
+
+TEST(Serde, what_it_throws_is_an_error_and_leaves_nothing_behind) {
+  const Throws throws;
+  const ThrowsInto throws_into;
+  AnySerde any = SerdeRef<Counted>(throws), into = SerdeRef<Counted>(throws_into);
+  {
+    const Counted value;
+    Bytes out;
+    EXPECT_EQ(any.table->write(any.self, &value, out, {}).error().message(), "cannot write");
+    EXPECT_EQ(any.table->serialized_size(any.self, &value).error().message(), "cannot write");
+    AnyValue read(any.table->type);
+    EXPECT_EQ(read.read(any, "a", {}).error().message(), "something was thrown that is no std::exception");
+    EXPECT_EQ(read.read(into, "a", {}).error().message(), "cannot read");
+    read.set(&value);
+    EXPECT_FALSE(read.read(into, "a", {}));
+  }
+  EXPECT_EQ(alive, 0);
 }
 
 TEST(Serde, of_a_type_that_has_none_but_at_run_time_is_missed_when_the_topology_is_built) {

@@ -31,7 +31,9 @@ inline constexpr SerdeTable text_table{
     &value_type_of<std::string>,
     write_text,
     read_text,
-    [](const void*, const void* value) { return static_cast<const std::string*>(value)->size(); },
+    [](const void*, const void* value) -> Result<std::size_t> {
+      return static_cast<const std::string*>(value)->size();
+    },
     [](const void*, const void* value) { return heap_bytes(*static_cast<const std::string*>(value)); },
     nullptr,
     nullptr};
@@ -47,7 +49,7 @@ inline constexpr SerdeTable number_table{
       ::new (to) std::int64_t(from_big_endian<std::int64_t>(in.data()));
       return {};
     },
-    [](const void*, const void*) -> std::size_t { return 8; },
+    [](const void*, const void*) -> Result<std::size_t> { return 8; },
     nullptr,
     nullptr,
     nullptr};

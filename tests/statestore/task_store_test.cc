@@ -3,6 +3,7 @@
 
 #include <gmock/gmock.h>
 
+#include "millrace/statestore/serialization_error.h"
 #include "millrace/statestore/store_error.h"
 #include "tests/statestore/memory_checkpoint.h"
 #include "tests/statestore/store_contract.h"
@@ -168,6 +169,66 @@ TEST_F(TaskStoreTest, hands_out_the_old_value_and_the_context_of_the_last_update
   store().flush();
   EXPECT_THAT(seen.all, ElementsAre("a ->1 in/0", "a 1>3 in/8", "a 3>- in/9"));
   EXPECT_THAT(log.all, SizeIs(3));
+}
+
+// Text but for one word.
+Result<> write_but_bad(const void* self, const void* value, Bytes& out, const SerdeContext& context) {
+  if (*static_cast<const std::string*>(value) == "bad") return Error("bad is no text");
+  return contract::write_text(self, value, out, context);
+}
+constexpr SerdeTable good_text_table = [] {
+  SerdeTable table = contract::text_table;
+  table.write = write_but_bad;
+  table.serialized_size = [](const void* self, const void* value) -> Result<std::size_t> {
+    Bytes out;
+    MR_TRY(write_but_bad(self, value, out, {}));
+    return out.size();
+  };
+  return table;
+}();
+
+TEST_F(TaskStoreTest, a_value_that_does_not_serialise_changes_nothing) {
+  spec.value = {&good_text_table, nullptr};
+  put("a", "1");
+  try {
+    put("a", "bad");
+    FAIL();
+  } catch (const SerializationError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("store s, key \"a\": its value does not serialise: bad is no text"));
+  }
+  EXPECT_THROW(put("b", "bad"), SerializationError);
+  EXPECT_EQ(text_of(store().get("a")), "1@0");
+  EXPECT_FALSE(store().get("b"));
+  EXPECT_THAT(log.all, SizeIs(1));
+}
+
+TEST_F(TaskStoreTest, a_value_that_does_not_serialise_changes_nothing_behind_a_record_cache) {
+  spec.value = {&good_text_table, nullptr};
+  spec.caching = true;
+  cache.max_bytes = 150;  // of two entries
+  EXPECT_THROW(put("bad", "bad"), SerializationError);
+  put("a", "1");
+  EXPECT_THROW(put("a", "bad"), SerializationError);
+  EXPECT_EQ(text_of(store().get("a")), "1@0");
+  for (int i = 0; i < 8; ++i) put("k" + std::to_string(i), "1");
+  store().flush();
+  EXPECT_THAT(log.all, SizeIs(9));
+}
+
+TEST_F(TaskStoreTest, a_flush_that_stops_halfway_counts_nothing_as_flushed) {
+  spec.caching = true;
+  store().set_flush_listener({nullptr, [](void*, const FlushedUpdate& u) {
+                                if (u.key == "b") throw std::runtime_error("no b");
+                              }});
+  for (const char* key : {"a", "b", "c"}) put(key, "1");
+  EXPECT_THROW(store().flush(), std::runtime_error);
+  EXPECT_THROW(put("d", "1"), StoreError);
+  try {
+    store().flush();
+    FAIL();
+  } catch (const StoreError& e) {
+    EXPECT_THAT(e.what(), HasSubstr("a flush of its record cache failed: no b"));
+  }
 }
 
 }  // namespace

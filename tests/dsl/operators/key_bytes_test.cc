@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "millrace/dsl/operators/serialization_error.h"
+#include "millrace/statestore/serialization_error.h"
 #include "millrace/dsl/serdes/primitives.h"
 
 namespace millrace {

@@ -9,7 +9,7 @@
 
 #include "millrace/dsl/aggregator.h"
 #include "millrace/dsl/operators/aggregate.h"
-#include "millrace/dsl/operators/serialization_error.h"
+#include "millrace/statestore/store_error.h"
 #include "millrace/dsl/operators/window_aggregate.h"
 #include "tests/dsl/operators/fake_task.h"
 
@@ -108,7 +108,7 @@ TEST(TableOperator, stops_where_a_key_cannot_be_read_back) {
   Aggregate op(store, Fold{how.reduce, how.initial, how.fold});
   op.init(task);
   EXPECT_THROW(task.rows.listener.on_flush(task.rows.listener.self, {.key = "a", .context = &a_context}),
-               SerializationError);
+               StoreError);
 }
 
 }  // namespace

@@ -43,7 +43,7 @@ void check(const T& value, const std::string& bytes) {
   Bytes out;
   ASSERT_TRUE(table.write(&the_serde<T>, &value, out, {}));
   EXPECT_EQ(out, bytes);
-  EXPECT_EQ(table.serialized_size(&the_serde<T>, &value), bytes.size());
+  EXPECT_EQ(*table.serialized_size(&the_serde<T>, &value), bytes.size());
   if (auto view = table.view) {
     EXPECT_EQ(view(&value), bytes);
   }

@@ -18,7 +18,7 @@ TEST(Protobuf, reads_back_a_message_in_its_own_wire_format) {
   Bytes out;
   ASSERT_TRUE(serde.table->write(serde.self, &message, out, {}));
   EXPECT_EQ(out, message.SerializeAsString());
-  EXPECT_EQ(serde.table->serialized_size(serde.self, &message), out.size());
+  EXPECT_EQ(*serde.table->serialized_size(serde.self, &message), out.size());
   AnyValue read(serde.table->type);
   ASSERT_TRUE(read.read(serde, out, {}));
   EXPECT_EQ(static_cast<const StringValue*>(read.get())->value(), "hello");
