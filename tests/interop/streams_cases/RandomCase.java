@@ -65,7 +65,7 @@ final class RandomCase {
       if (chance(65)) sink(h);
     }
     made.set("topology", steps);
-    made.set("inputs", new RandomInputs(random, steps, sources).make());
+    made.set("inputs", new RandomInputs(random, made, sources).make());
     return made;
   }
 
@@ -95,7 +95,7 @@ final class RandomCase {
   private void name(ObjectNode step, int percent) {
     if (!chance(percent)) return;
     if (faulty && chance(15)) {
-      step.put("name", !names.isEmpty() && chance(70) ? one(names) : one("bad name!", "", ".", "..", "x".repeat(300)));
+      step.put("name", !names.isEmpty() && chance(70) ? one(names) : one("bad name!", ".", "..", "x".repeat(300)));
       return;
     }
     names.add("n" + names.size() + one("", "-a", ".b", "_c"));
@@ -119,6 +119,10 @@ final class RandomCase {
     return new Handle("", h.kt(), h.ks(), vt, vt);
   }
 
+  private static Handle valued(Handle keys, Handle values) {
+    return new Handle("", keys.kt(), keys.ks(), values.vt(), values.vs());
+  }
+
   private void source(String op) {
     Handle types = plain(one("string", "string", "string", "long", "int"),
         one("string", "string", "string", "long", "int", "double", "bytes"));
@@ -137,6 +141,7 @@ final class RandomCase {
       step.put("timestamps", one("from_value", "negative_if_even", "partition_time"));
     }
     if (!op.equals("stream")) store(step, 45, false, 0);
+    if (op.equals("globalTable")) step.remove("materialized");  // Materialized.with: Kafka builds it, and cannot run it
     serdes(step, types);
     sources.putIfAbsent(topic, types);
     Handle made = result(step, op, types);
@@ -230,7 +235,8 @@ final class RandomCase {
     step.put("fn", fn);
     return switch (fn) {
       case "value_as_key" -> new Handle("", in.vt(), in.vs(), in.vt(), in.vs());
-      case "null_key", "same_key" -> in;
+      case "same_key" -> in;
+      case "null_key" -> in.windowed() ? valued(plain("string", ""), in) : in;  // Kafka's partitioner: not null
       case "key_of_window" -> {
         String inner = in.kt().substring(9, in.kt().length() - 1);
         yield new Handle("", inner, inner, in.vt(), in.vs());

@@ -27,6 +27,7 @@ import org.apache.kafka.common.serialization.Serdes;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.Topology;
+import org.apache.kafka.streams.TopologyConfig;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.processor.internals.InternalTopicConfig;
 import org.apache.kafka.streams.processor.internals.InternalTopologyBuilder;
@@ -79,7 +80,7 @@ final class Recorder {
   }
 
   private Topology build(Properties properties) {
-    Steps steps = new Steps(new StreamsBuilder());
+    Steps steps = new Steps(new StreamsBuilder(new TopologyConfig(new StreamsConfig(properties))));
     for (JsonNode step : in.get("topology")) steps.step(step);
     return steps.builder.build(properties);
   }

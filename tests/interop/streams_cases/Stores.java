@@ -8,6 +8,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
 import java.util.TreeSet;
+import org.apache.kafka.common.utils.Bytes;
 import org.apache.kafka.streams.KeyValue;
 import org.apache.kafka.streams.TopologyTestDriver;
 import org.apache.kafka.streams.kstream.Windowed;
@@ -188,6 +189,7 @@ final class Stores {
     Object key = keys.isEmpty() ? "" : keys.get(0);
     if (opened instanceof TimestampedWindowStore && key instanceof Windowed<?> w) key = w.key();
     if (key instanceof Windowed) return "time_windowed";
+    if (key instanceof Bytes) return "bytes";
     return key instanceof Long ? "long" : key instanceof Integer ? "int" : key instanceof Double ? "double" : "string";
   }
 }
