@@ -36,7 +36,7 @@ class GraphWriter {
   void merge_duplicate_sources();
   void let_null_keys_pass();
   void write_by_priority();
-  void check_all_is_named() const;
+  void check_all_is_named(const std::string& stores) const;
   void write(Node& node);
   void write_source(const Node& node);
   void write_table_source(const Node& node);
@@ -77,9 +77,9 @@ void GraphWriter::merge_duplicate_sources() {
         a.nullable_value != b.nullable_value) {
       throw TopologyError("Invalid topology: two streams read topic " + a.name + " with different key or value types");
     }
-    for (NodeId child : node.children) {
-      first.children.push_back(child);
-      std::replace(graph_[child].parents.begin(), graph_[child].parents.end(), id, main->second);
+    for (NodeId child : node.children) {  // the source becomes the last of the child's parents, as describe() shows
+      std::erase(graph_[child].parents, id);
+      graph_.connect(main->second, child);
     }
     node.children.clear();
     std::erase(graph_[0].children, id);
@@ -107,12 +107,31 @@ void GraphWriter::let_null_keys_pass() {
   }
 }
 
+void add_to(std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; }
+std::string not_named(const std::string& what, const std::string& list) {
+  return list.empty() ? "" : "Following " + what + " has not been named: " + list + "\n";
+}
+
+// The stores that got a generated name when they were described, also those that nothing materialises, and whatever
+// optimisation makes of their changelogs. A step of a table names a store only if the user does. Source:
+// MaterializedInternal.
+std::string stores_not_named(const Graph::Parts& graph) {
+  std::string changelogs, stores;
+  for (const Node& node : graph.nodes) {
+    if (!node.store || node.store->queryable || node.kind == NodeKind::table_step) continue;
+    add_to(stores, node.store->name);
+    if (node.store->logging && !node.store->is_global) add_to(changelogs, node.store->name + "-changelog");
+  }
+  return not_named("changelog topic(s)", changelogs) + not_named("state store(s)", stores);
+}
+
 Topology GraphWriter::write() {
+  std::string stores = stores_not_named(graph_);
   merge_duplicate_sources();
   optimize(graph_, config_);
   let_null_keys_pass();
   write_by_priority();
-  if (config_.require_names) check_all_is_named();
+  if (config_.require_names) check_all_is_named(stores);
   builder_.copartition(graph_.copartitioned);
   Topology topology = std::move(builder_).finish();
   topology.kept = graph_.kept;
@@ -149,21 +168,13 @@ std::vector<std::string> GraphWriter::parents(const Node& node) const {
   return names;
 }
 
-// Kafka's one message for all that the user has not named, in the order in which it was written.
-void GraphWriter::check_all_is_named() const {
-  std::string changelogs, stores, topics;
-  auto add = [](std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; };
+// Kafka's one message for all that the user has not named.
+void GraphWriter::check_all_is_named(const std::string& stores) const {
+  std::string topics;
   for (const Node* node : written_) {
-    if (node->repartitioning && !node->repartitioning->named) add(topics, node->repartitioning->topic);
-    if (!node->store || !node->materialized || node->store->queryable) continue;
-    add(stores, node->store->name);
-    if (node->store->logging && node->store->source_changelog.empty())
-      add(changelogs, node->store->name + "-changelog");
+    if (node->repartitioning && !node->repartitioning->named) add_to(topics, node->repartitioning->topic);
   }
-  std::string text;
-  if (!changelogs.empty()) text += "Following changelog topic(s) has not been named: " + changelogs + "\n";
-  if (!stores.empty()) text += "Following state store(s) has not been named: " + stores + "\n";
-  if (!topics.empty()) text += "Following repartition topic(s) has not been named: " + topics + "\n";
+  std::string text = stores + not_named("repartition topic(s)", topics);
   if (!text.empty()) throw TopologyError("Invalid topology: " + text);
 }
 

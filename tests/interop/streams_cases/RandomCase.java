@@ -27,6 +27,7 @@ final class RandomCase {
   private final List<Handle> streams = new ArrayList<>(), tables = new ArrayList<>(), globals = new ArrayList<>();
   private final Map<String, Handle> sources = new LinkedHashMap<>(), sinks = new LinkedHashMap<>();
   private final List<String> names = new ArrayList<>(), stores = new ArrayList<>();
+  private final List<String> repartitioned = new ArrayList<>();  // by repartition(), or behind it
   private final boolean faulty;
 
   RandomCase(long seed) {
@@ -64,6 +65,11 @@ final class RandomCase {
     for (Handle h : List.copyOf(streams)) {
       if (chance(65)) sink(h);
     }
+    // Kafka's driver has one cache for all, where an application has one for the global tables alone.
+    ObjectNode config = (ObjectNode) made.get("config");
+    if (!globals.isEmpty() && config.get("statestore.cache.max.bytes").intValue() < 10_000_000) {
+      config.put("statestore.cache.max.bytes", 0);
+    }
     made.set("topology", steps);
     made.set("inputs", new RandomInputs(random, made, sources).make());
     return made;
@@ -87,9 +93,11 @@ final class RandomCase {
   }
 
   private ObjectNode step(String op, Handle from) {
-    ObjectNode step = steps.addObject().put("id", "s" + steps.size()).put("op", op);
-    if (from != null) step.put("from", from.id());
-    return step;
+    String id = "s" + steps.size();
+    ObjectNode step = steps.addObject().put("id", id).put("op", op);
+    if (from == null) return step;
+    if (op.equals("repartition") || repartitioned.contains(from.id().split("\\.")[0])) repartitioned.add(id);
+    return step.put("from", from.id());
   }
 
   private void name(ObjectNode step, int percent) {
@@ -312,7 +320,10 @@ final class RandomCase {
   private void merge(Handle in) {
     List<Handle> others = streams.stream().filter(s -> alike(s, in) && (s != in || chance(10))).toList();
     if (others.isEmpty()) return;
-    add(step("merge", in).put("with", one(others).id()), in);
+    Handle with = one(others);
+    ObjectNode step = step("merge", in).put("with", with.id());
+    if (repartitioned.contains(with.id().split("\\.")[0])) repartitioned.add(step.get("id").textValue());
+    add(step, in);
   }
 
   private void split(Handle in) {
@@ -414,7 +425,9 @@ final class RandomCase {
   }
 
   private void join(Handle in) {
-    String op = one("join", "leftJoin"), fn = one("pair", "key_pair", "left_only", "null_on_same_first");
+    // A left join lets Kafka's repartition() keep null keys; here its type says that there are none.
+    String op = repartitioned.contains(in.id().split("\\.")[0]) ? "join" : one("join", "leftJoin");
+    String fn = one("pair", "key_pair", "left_only", "null_on_same_first");
     Handle after = fn.equals("left_only") ? in : valued(in, "string");
     List<Handle> fitting = tables.stream().filter(t -> t.ks().equals(in.ks())).toList();
     if (!globals.isEmpty() && (fitting.isEmpty() || chance(35))) {

@@ -123,7 +123,10 @@ final class Recorder {
   private static ObjectNode error(Throwable e, ObjectNode error) {
     ArrayNode chain = json.arrayNode();
     for (Throwable link = e; link != null; link = link.getCause()) {
-      chain.addObject().put("class", link.getClass().getName()).put("message", link.getMessage());
+      String message = link.getMessage();
+      int objects = message == null ? -1 : message.indexOf("OptimizableRepartitionNode{");  // with their addresses
+      chain.addObject().put("class", link.getClass().getName())
+          .put("message", objects < 0 ? message : message.substring(0, objects));
     }
     return error.setAll(Map.of("class", chain.get(0).get("class"), "message", chain.get(0).get("message"),
         "chain", chain));
