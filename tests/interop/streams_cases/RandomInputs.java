@@ -7,7 +7,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 
-/** Records for a topology's topics: few keys, times that repeat, go back and jump, nulls, headers, bytes that no serde reads. */
+/** Records for a topology's topics: few keys, times that repeat, go back and jump, nulls, headers, damaged bytes. */
 final class RandomInputs {
   private static final JsonNodeFactory json = JsonNodeFactory.instance;
 
@@ -69,7 +69,9 @@ final class RandomInputs {
     record.put("timestamp", next());
     if (!headers || !chance(50)) return;
     ArrayNode list = record.putArray("headers");
-    for (int n = 1 + random.nextInt(2); n > 0; --n) list.addArray().add(one("h0", "h1")).add(one("", "a8", "0102", null));
+    for (int n = 1 + random.nextInt(2); n > 0; --n) {
+      list.addArray().add(one("h0", "h1")).add(one("", "a8", "0102", null));
+    }
   }
 
   private void bytes(ObjectNode record, String field, String serde, int nulls, int damaged) {

@@ -18,6 +18,8 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import org.apache.kafka.clients.consumer.MockConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
+import org.apache.kafka.clients.producer.MockProducer;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.header.Header;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -33,7 +35,7 @@ import org.apache.kafka.streams.processor.internals.InternalTopicConfig;
 import org.apache.kafka.streams.processor.internals.InternalTopologyBuilder;
 import org.apache.kafka.streams.test.TestRecord;
 
-/** Drives one case through Kafka's own TopologyTestDriver and writes down all that it did, as the cases' README says. */
+/** Drives one case through Kafka's own TopologyTestDriver; writes down all that it did, as the cases' README says. */
 final class Recorder {
   private static final JsonNodeFactory json = JsonNodeFactory.instance;
   private static final long dayMs = 86_400_000;
@@ -200,6 +202,8 @@ final class Recorder {
         take(driver, i);
       } catch (Exception e) {
         error = error(e, json.objectNode().put("at", "input").put("input_index", i));
+        take(driver, i);
+        takeUncaptured(driver, i);
       }
     }
     out.putObject("outputs").setAll(outputs);
@@ -240,17 +244,27 @@ final class Recorder {
   private void take(TopologyTestDriver driver, int i) {
     for (String name : driver.producedTopicNames()) {
       var topic = driver.createOutputTopic(name, new ByteArrayDeserializer(), new ByteArrayDeserializer());
-      boolean output = out.get("output_types").has(name);
-      ArrayNode rows = output ? outputs.get(name) : changelogs.containsKey(name) ? changelogs.get(name)
-          : repartitions.computeIfAbsent(name, n -> json.arrayNode());
-      for (TestRecord<byte[], byte[]> record : topic.readRecordsToList()) {
-        ObjectNode row = output ? decoded(name, record) : json.objectNode().put("key_hex", hex(record.key()))
-            .put("value_hex", hex(record.value()));
-        row.put("timestamp", record.timestamp()).put("i", i);
-        if (record.headers().iterator().hasNext()) row.set("headers", headers(record));
-        rows.add(row);
-      }
+      for (TestRecord<byte[], byte[]> record : topic.readRecordsToList()) take(name, record, i);
     }
+  }
+
+  /** What was sent before a record failed, and what its driver has not collected. */
+  private void takeUncaptured(TopologyTestDriver driver, int i) {
+    MockProducer<byte[], byte[]> producer = field(TopologyTestDriver.class, driver, "producer");
+    List<ProducerRecord<byte[], byte[]>> sent = new ArrayList<>(producer.history());
+    if (producer.transactionInFlight()) sent.addAll(producer.uncommittedRecords());
+    for (var r : sent) take(r.topic(), new TestRecord<>(r.key(), r.value(), r.headers(), r.timestamp()), i);
+  }
+
+  private void take(String name, TestRecord<byte[], byte[]> record, int i) {
+    boolean output = out.get("output_types").has(name);
+    ArrayNode rows = output ? outputs.get(name) : changelogs.containsKey(name) ? changelogs.get(name)
+        : repartitions.computeIfAbsent(name, n -> json.arrayNode());
+    ObjectNode row = output ? decoded(name, record)
+        : json.objectNode().put("key_hex", hex(record.key())).put("value_hex", hex(record.value()));
+    row.put("timestamp", record.timestamp()).put("i", i);
+    if (record.headers().iterator().hasNext()) row.set("headers", headers(record));
+    rows.add(row);
   }
 
   private static String hex(byte[] bytes) {
@@ -265,7 +279,8 @@ final class Recorder {
   }
 
   private static JsonNode decoded(String topic, byte[] bytes, String serde) {
-    return bytes == null ? json.nullNode() : Values.toJson(Values.serde(serde).deserializer().deserialize(topic, bytes));
+    if (bytes == null) return json.nullNode();
+    return Values.toJson(Values.serde(serde).deserializer().deserialize(topic, bytes));
   }
 
   private static ArrayNode headers(TestRecord<byte[], byte[]> record) {
