@@ -11,14 +11,16 @@ trap '[ -n "${KEEP:-}" ] || rm -rf "$work"' EXIT
 
 javac -nowarn -cp "$libs/*" -d "$work/classes" "$interop"/streams_cases/*.java
 cases() {
-  java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx512m "-Djava.io.tmpdir=$work" -cp "$work/classes:$libs/*" StreamsCases "$@"
+  java -XX:TieredStopAtLevel=1 -XX:+UseSerialGC -Xmx512m "-Djava.io.tmpdir=$work" -cp "$work/classes:$libs/*" \
+    StreamsCases "$@"
 }
 fail() { KEEP=1; echo "FAILED: $*"; exit 1; }
 judge() { "$program" "$@" 2>/dev/null; }
 
 vectors=$interop/../conformance/vectors
 mapfile -t recorded < <(shuf -n 25 --random-source="$vectors/first.txt" "$vectors/first.txt")
-cases "$work/recorded" --replay $(printf "$vectors/cases/%s.json " "${recorded[@]}") >"$work/out" || fail "$(cat "$work/out")"
+recorded=("${recorded[@]/#/$vectors/cases/}")
+cases "$work/recorded" --replay "${recorded[@]/%/.json}" >"$work/out" || fail "$(cat "$work/out")"
 judge "$work"/recorded/*.json >"$work/out" || fail "recorded cases, replayed in $work/recorded: $(cat "$work/out")"
 
 cases "$work/made" --seed "$first" --count "$count" >"$work/out" || fail "$(cat "$work/out")"

@@ -164,7 +164,8 @@ final class RandomCase {
       step.put("materialized", "with");
     } else {
       boolean twice = faulty && !stores.isEmpty() && chance(20);
-      String store = twice ? one(stores) : faulty && chance(8) && !step.has("name") ? "bad store" : "st" + stores.size();
+      boolean illegal = faulty && chance(8) && !step.has("name");
+      String store = twice ? one(stores) : illegal ? "bad store" : "st" + stores.size();
       stores.add(store);
       step.put("store", store);
     }
