@@ -186,10 +186,13 @@ void TopologyDriver::Content::capture_and_enqueue() {
 }
 
 void TopologyDriver::Content::complete() {
+  bool processed = false;
   while (task->process_one()) {
+    processed = true;
     commit();
     capture_and_enqueue();
   }
+  if (!processed) commit();  // of a record that was dropped on its way in
 }
 
 TopologyDriver::TopologyDriver(Topology topology, const DriverOptions& options)

@@ -36,7 +36,6 @@ class GraphWriter {
   void merge_duplicate_sources();
   void let_null_keys_pass();
   void write_by_priority();
-  void check_all_is_named() const;
   void write(Node& node);
   void write_source(const Node& node);
   void write_table_source(const Node& node);
@@ -58,7 +57,6 @@ class GraphWriter {
   Graph::Parts& graph_;
   const TopologyConfig& config_;
   TopologyBuilder builder_;
-  std::vector<const Node*> written_;
 };
 
 // Two streams over one topic share a source. Source: InternalStreamsBuilder.mergeDuplicateSourceNodes.
@@ -77,9 +75,9 @@ void GraphWriter::merge_duplicate_sources() {
         a.nullable_value != b.nullable_value) {
       throw TopologyError("Invalid topology: two streams read topic " + a.name + " with different key or value types");
     }
-    for (NodeId child : node.children) {
-      first.children.push_back(child);
-      std::replace(graph_[child].parents.begin(), graph_[child].parents.end(), id, main->second);
+    for (NodeId child : node.children) {  // the source becomes the last of the child's parents, as describe() shows
+      std::erase(graph_[child].parents, id);
+      graph_.connect(main->second, child);
     }
     node.children.clear();
     std::erase(graph_[0].children, id);
@@ -107,12 +105,33 @@ void GraphWriter::let_null_keys_pass() {
   }
 }
 
+void add_to(std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; }
+std::string line_of(const std::string& what, const std::string& list) {
+  return list.empty() ? "" : "Following " + what + " has not been named: " + list + "\n";
+}
+
+// Kafka's one message for all that got a generated name when it was described: also stores that nothing materialises,
+// and whatever optimisation makes of changelogs and repartition topics. A step of a table names a store only if the
+// user does. Source: MaterializedInternal.
+std::string all_not_named(const Graph::Parts& graph) {
+  std::string changelogs, stores, topics;
+  for (const Node& node : graph.nodes) {
+    if (node.repartitioning && !node.repartitioning->named) add_to(topics, node.repartitioning->topic);
+    if (!node.store || node.store->queryable || node.kind == NodeKind::table_step) continue;
+    add_to(stores, node.store->name);
+    if (node.store->logging && !node.store->is_global) add_to(changelogs, node.store->name + "-changelog");
+  }
+  return line_of("changelog topic(s)", changelogs) + line_of("state store(s)", stores) +
+         line_of("repartition topic(s)", topics);
+}
+
 Topology GraphWriter::write() {
+  const std::string not_named = all_not_named(graph_);
   merge_duplicate_sources();
   optimize(graph_, config_);
   let_null_keys_pass();
   write_by_priority();
-  if (config_.require_names) check_all_is_named();
+  if (config_.require_names && !not_named.empty()) throw TopologyError("Invalid topology: " + not_named);
   builder_.copartition(graph_.copartitioned);
   Topology topology = std::move(builder_).finish();
   topology.kept = graph_.kept;
@@ -132,7 +151,6 @@ void GraphWriter::write_by_priority() {
     if (ready && !node.written) {
       write(node);
       node.written = true;
-      written_.push_back(&node);
     }
     for (NodeId child : node.children) {
       if (!graph_[child].written) next.emplace(graph_[child].priority, child);
@@ -147,24 +165,6 @@ std::vector<std::string> GraphWriter::parents(const Node& node) const {
     if (std::find(names.begin(), names.end(), name) == names.end()) names.push_back(name);
   }
   return names;
-}
-
-// Kafka's one message for all that the user has not named, in the order in which it was written.
-void GraphWriter::check_all_is_named() const {
-  std::string changelogs, stores, topics;
-  auto add = [](std::string& list, const std::string& name) { list += (list.empty() ? "" : ", ") + name; };
-  for (const Node* node : written_) {
-    if (node->repartitioning && !node->repartitioning->named) add(topics, node->repartitioning->topic);
-    if (!node->store || !node->materialized || node->store->queryable) continue;
-    add(stores, node->store->name);
-    if (node->store->logging && node->store->source_changelog.empty())
-      add(changelogs, node->store->name + "-changelog");
-  }
-  std::string text;
-  if (!changelogs.empty()) text += "Following changelog topic(s) has not been named: " + changelogs + "\n";
-  if (!stores.empty()) text += "Following state store(s) has not been named: " + stores + "\n";
-  if (!topics.empty()) text += "Following repartition topic(s) has not been named: " + topics + "\n";
-  if (!text.empty()) throw TopologyError("Invalid topology: " + text);
 }
 
 StoreSpec GraphWriter::store(const Node& node) const {

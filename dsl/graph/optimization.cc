@@ -113,6 +113,11 @@ void RepartitionMerger::replace(const ChangeOfKey& change) {
   graph_.nodes.push_back(std::move(merged));
   for (NodeId replaced : repartitions) {
     NodeId below_key = find_child_of(key, replaced);
+    if (below_key < 0) {  // two repartitionings behind one child of the key's change: Kafka has moved it for the first
+      throw TopologyError("Found a null keyChangingChild node for OptimizableRepartitionNode{ " +
+                          graph_[replaced].repartitioning->topic +
+                          ": topology.optimization cannot merge it; leave merge.repartition.topics out");
+    }
     add_child(id, below_key);
     remove_child(key, below_key);
     auto parents = graph_[replaced].parents, children = graph_[replaced].children;
@@ -144,6 +149,7 @@ void optimize(Graph::Parts& graph, const TopologyConfig& config) {
       if (node.kind != NodeKind::table_source) continue;
       node.store->source_changelog = node.topic->name;
       node.store->logging = true;  // whatever the user said: nothing is logged, and all comes back (TableSourceNode)
+      node.store->changelog_config.clear();  // the topic is the user's own
     }
   }
   if (config.merge_repartition_topics) RepartitionMerger(graph).merge();

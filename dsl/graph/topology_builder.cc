@@ -67,7 +67,10 @@ void TopologyBuilder::add_sink(TopologyNode sink, const std::vector<std::string>
 }
 
 void TopologyBuilder::add_global_store(StoreSpec store, TopologyNode source, const std::string& processor, Make make) {
-  if (topology_.store(store.name)) invalid("StateStore " + store.name + " is already added.");
+  if (const StoreSpec* other = topology_.store(store.name)) {
+    invalid("A different " + std::string(other->is_global ? "Global" : "") +
+            "StateStore has already been added with the name " + store.name);
+  }
   std::string source_name = source.name;
   std::string store_name = store.name;
   add_source(std::move(source));

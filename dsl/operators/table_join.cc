@@ -23,7 +23,7 @@ void TableJoin::process(const RecordRef& record) {
 }
 
 void TableJoin::join(const RecordRef& record, const void* key) {
-  if (!key && !(left_ && !record.key)) return context_->record_dropped(record, "null join key");
+  if (!key && !left_) return context_->record_dropped(record, "null join key");
   if (!key) return emit(record, nullptr);
   std::pair<TableJoin*, const RecordRef*> asked{this, &record};
   getter_->get(record, key, {&asked, [](void* a, ValueAndTimestamp right) {

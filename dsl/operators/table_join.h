@@ -6,8 +6,8 @@
 
 namespace millrace {
 
-// A record without a value, or without a key to look up, is dropped and counted; a left join keeps records without a
-// key of their own. Source: Kafka's KStreamKTableJoinProcessor.
+// A record without a value, or without a key to look up, is dropped and counted; in a left join, no key to look up has
+// no row. Source: Kafka's KStreamKTableJoinProcessor.
 class TableJoin : public Operator {
  public:
   // Without a `key` thunk the record's key is looked up.

@@ -2,16 +2,8 @@
 # Kafka's DumpLogSegments reads what we write: dump_log_segments.sh <write_logs program>
 # Fetches Kafka 4.4.0 by maven into the user's cache; without java or maven it is skipped (exit 77).
 set -euo pipefail
-here=$(cd "$(dirname "$0")" && pwd)
 program=$1
-command -v java >/dev/null && command -v mvn >/dev/null || { echo "skipped: java or mvn is missing"; exit 77; }
-libs=${MILLRACE_INTEROP_LIBS:-${XDG_CACHE_HOME:-$HOME/.cache}/millrace/interop-4.4.0}
-if [ ! -e "$libs/.done" ]; then
-  mkdir -p "$libs"
-  mvn -q -B -f "$here/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs" ||
-    { echo "skipped: Kafka cannot be fetched"; exit 77; }
-  touch "$libs/.done"
-fi
+source "$(dirname "$0")/kafka_libs.sh"
 work=$(mktemp -d); trap "[ -n \"${KEEP:-}\" ] || rm -rf $work" EXIT
 "$program" "$work/data"
 

@@ -24,6 +24,26 @@ TEST(Build, lets_two_streams_over_one_topic_share_a_source) {
   EXPECT_EQ(t.nodes[0].children.size(), 2u);
 }
 
+TEST(Build, puts_a_shared_source_behind_the_other_parents_of_a_merge) {
+  StreamsBuilder b;
+  b.stream(in);
+  auto second = b.stream(in);
+  second.merge(second.filter([](const std::string&) { return true; }));
+  EXPECT_NE(b.build().describe().find("<-- KSTREAM-FILTER-0000000002, KSTREAM-SOURCE-0000000000"), std::string::npos);
+}
+
+TEST(Build, refuses_a_global_table_with_the_store_of_a_table) {
+  StreamsBuilder b;
+  b.table(rows, {.as = "mine"});
+  b.global_table(in, {.as = "mine"});
+  try {
+    b.build();
+    FAIL();
+  } catch (const TopologyError& e) {
+    EXPECT_STREQ(e.what(), "Invalid topology: A different StateStore has already been added with the name mine");
+  }
+}
+
 TEST(Build, refuses_two_streams_over_one_topic_with_different_types) {
   StreamsBuilder b;
   b.stream(in).to(out);

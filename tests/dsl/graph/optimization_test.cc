@@ -78,6 +78,42 @@ TEST(Optimization, takes_a_tables_topic_for_its_changelog_whatever_is_said_of_lo
   EXPECT_FALSE(t.store("mine")->has_own_changelog());
 }
 
+// As Kafka, which does not build it either: the first merge has moved what the second one looks for.
+TEST(Optimization, refuses_to_merge_two_repartitionings_behind_one_step_that_follows_a_change_of_key) {
+  StreamsBuilder b;
+  auto filtered = b.stream(in).select_key(same).filter([](const std::string&) { return true; });
+  filtered.group_by_key().count({.as = "first"});
+  filtered.group_by_key().count({.as = "second"});
+  EXPECT_THROW(b.build({.merge_repartition_topics = true}), TopologyError);
+}
+
+TEST(Optimization, leaves_the_configuration_of_a_tables_topic_alone) {
+  StreamsBuilder b;
+  StoreOptions<std::string, std::string> options{.as = "mine"};
+  options.changelog.set("min.insync.replicas", "2");
+  b.table(rows, options);
+  auto topics = b.build({.reuse_source_topics = true}).internal_topics("app");
+  ASSERT_THAT(topics, SizeIs(1));
+  EXPECT_FALSE(topics[0].config.contains("min.insync.replicas"));
+}
+
+// Kafka counts the names that it has generated, whether or not something needs the store.
+TEST(Optimization, asks_for_the_names_of_stores_that_nothing_reads) {
+  StreamsBuilder b;
+  b.table(rows);
+  b.stream(in).to_table();
+  try {
+    b.build({.reuse_source_topics = true, .require_names = true});
+    FAIL();
+  } catch (const TopologyError& e) {
+    EXPECT_STREQ(e.what(),
+                 "Invalid topology: Following changelog topic(s) has not been named: "
+                 "rows-STATE-STORE-0000000000-changelog, KSTREAM-TOTABLE-STATE-STORE-0000000005-changelog\n"
+                 "Following state store(s) has not been named: "
+                 "rows-STATE-STORE-0000000000, KSTREAM-TOTABLE-STATE-STORE-0000000005\n");
+  }
+}
+
 TEST(Optimization, names_all_that_has_no_name_where_names_are_required) {
   StreamsBuilder b;
   b.stream(in).group_by(same).count();
