@@ -141,13 +141,18 @@ struct FetchRequest {
 class Consumer {
  public:
   virtual ~Consumer() = default;
+  // These and no others; those that it had keep their positions. After an error (UNKNOWN_TOPIC_OR_PARTITION) it has
+  // what it had.
   virtual Result<> assign(std::vector<TopicPartition> partitions) = 0;
   virtual Result<> seek(const TopicPartition& partition, Offset offset) = 0;
   virtual Result<Offset> position(const TopicPartition& partition) = 0;
   virtual void pause(const TopicPartition& partition) = 0;
   virtual void resume(const TopicPartition& partition) = 0;
-  // Records of the assigned partitions, in order per partition; waits up to `timeout` for the first. Errors:
-  // OFFSET_OUT_OF_RANGE that names the gap when auto_offset_reset is none.
+  // Records of the assigned partitions, in order per partition; waits up to `timeout` for the first. Errors, of one
+  // partition, whose position stays before what is wrong: OFFSET_OUT_OF_RANGE that names the gap when auto_offset_reset
+  // is none; CORRUPT_MESSAGE. No record is lost to an error: those of other partitions, and those before it, are
+  // returned first, and it comes with a later poll. It comes again and again, in turn with what there is to read
+  // elsewhere, until the partition is sought past it, paused, or not assigned any more.
   virtual Result<std::vector<ConsumedRecord>> poll(Duration timeout) = 0;
   // Commits, durably, for the group: the given offsets, or the positions.
   virtual Result<> commit(const OffsetsToCommit& offsets) = 0;

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 
 #include "millrace/base/env_real.h"
 #include "tests/connectors/log_client_contract.h"
@@ -83,6 +84,43 @@ TEST(EmbeddedClient, poll_waits_for_an_append) {
   });
   EXPECT_EQ(consumer->poll(60s)->size(), 1u);
   executor->drain();
+}
+
+ProducerRecord record_of(const std::string& value) {
+  return ProducerRecord{"t", 0, Bytes("k"), Bytes(value), {}, {}};
+}
+
+TEST(EmbeddedClient, a_damaged_batch_stops_its_partition_until_it_is_sought_past) {
+  EmbeddedLog log;
+  auto producer = *log.client().make_producer({});
+  for (const char* value : {"first", "second", "third"}) ASSERT_TRUE(producer->send(record_of(value)).get());
+  const std::string path = log.directory() + "/t-0/00000000000000000000.log";
+  {
+    std::ifstream in(path, std::ios::binary);
+    const std::string bytes{std::istreambuf_iterator<char>(in), {}};
+    const auto at = bytes.find("second");
+    ASSERT_NE(at, std::string::npos);
+    std::fstream out(path, std::ios::binary | std::ios::in | std::ios::out);
+    out.seekp(static_cast<std::streamoff>(at));
+    out.put('S');
+  }
+  ConsumerConfig config;
+  config.auto_offset_reset = ConsumerConfig::OffsetReset::earliest;
+  auto consumer = *log.client().make_consumer(config);
+  MR_ASSERT_OK(consumer->assign({{"t", 0}}));
+  auto before = consumer->poll(0ms);
+  ASSERT_TRUE(before) << before.error().text();
+  ASSERT_EQ(before->size(), 1u);
+  for (int i = 0; i < 3; ++i) {
+    auto damaged = consumer->poll(0ms);
+    ASSERT_FALSE(damaged) << i;
+    EXPECT_EQ(damaged.error().code(), ErrorCode::corrupt_message);
+    EXPECT_EQ(*consumer->position({"t", 0}), 1);
+  }
+  MR_ASSERT_OK(consumer->seek({"t", 0}, 2));
+  auto after = consumer->poll(0ms);
+  ASSERT_TRUE(after) << after.error().text();
+  EXPECT_EQ(after->at(0).value, Bytes("third"));
 }
 
 }  // namespace
