@@ -3,6 +3,8 @@
 //
 //   struct EmbeddedLog { LogClient& client(); void reopen(); };   // default constructible, empty at first; reopen: a
 //   restart INSTANTIATE_TYPED_TEST_SUITE_P(Embedded, LogClientContract, EmbeddedLog);
+//
+// What a producer must do with its queue and its callbacks: producer_contract.h, likewise.
 #pragma once
 #include <gtest/gtest.h>
 
