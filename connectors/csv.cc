@@ -37,30 +37,57 @@ Result<> CsvReader::fill() {
   return {};
 }
 
-std::size_t CsvReader::line_end(bool& in_quotes) const {
-  std::string_view rest = std::string_view(buffer_).substr(begin_);
-  std::size_t newline = rest.find('\n');
-  in_quotes = false;
-  if (rest.substr(0, newline).find('"') == std::string_view::npos)
-    return newline == rest.npos ? rest.npos : begin_ + newline;
-  for (std::size_t i = 0; i < rest.size(); ++i) {
-    if (rest[i] == '"') in_quotes = !in_quotes;  // a doubled quote toggles twice
-    if (rest[i] == '\n' && !in_quotes) return begin_ + i;
+std::string CsvReader::line_name() const { return columns_.empty() ? "the header" : "row " + std::to_string(row_ + 1); }
+
+void CsvReader::go_on_at(std::size_t next) {
+  begin_ = next;
+  scanned_ = 0;
+  place_ = Place::field_start;
+}
+
+// Takes quotes as split() does: at a field's start only.
+std::size_t CsvReader::line_end() {
+  const std::string_view line = std::string_view(buffer_).substr(begin_);
+  std::size_t at = scanned_;
+  if (at == 0) {
+    const std::size_t newline = line.find('\n');
+    if (newline != line.npos && line.substr(0, newline).find('"') == line.npos) return begin_ + newline;
   }
+  for (; at < line.size(); ++at) {
+    const char c = line[at];
+    if (place_ == Place::quoted) {
+      at = std::min(line.find('"', at), line.size());
+      if (at == line.size()) break;
+      place_ = Place::after_quote;
+    } else if (c == '"' && place_ == Place::after_quote) {
+      place_ = Place::quoted;  // the second of two: text
+    } else if (c == '"' && place_ == Place::field_start) {
+      place_ = Place::quoted;
+    } else if (c == '\n') {
+      return begin_ + at;
+    } else {
+      place_ = c == options_.separator ? Place::field_start : Place::unquoted;
+    }
+  }
+  scanned_ = line.size();
   return std::string_view::npos;
 }
 
 Result<bool> CsvReader::find_line(std::size_t& end, std::size_t& next) {
   while (true) {
-    bool in_quotes = false;
-    std::size_t newline = line_end(in_quotes);
+    const std::size_t newline = line_end();
+    const std::size_t size = std::min(newline, buffer_.size()) - begin_;
+    if (size > row_bytes_max) {
+      return failed(line_name() + " is longer than " + std::to_string(row_bytes_max) +
+                    " bytes: perhaps a quote is not closed");
+    }
     if (newline == std::string_view::npos) {
       if (!at_end_) {
         MR_TRY(fill());
         continue;
       }
       if (begin_ == buffer_.size()) return false;
-      if (in_quotes) return failed("row " + std::to_string(row_ + 1) + ": a quote is not closed");
+      if (place_ == Place::quoted) return failed(line_name() + ": a quote is not closed");
       end = next = buffer_.size();
     } else {
       end = newline;
@@ -68,7 +95,7 @@ Result<bool> CsvReader::find_line(std::size_t& end, std::size_t& next) {
     }
     if (end > begin_ && buffer_[end - 1] == '\r') --end;
     if (end > begin_) return true;
-    begin_ = next;  // a blank line
+    go_on_at(next);  // a blank line
   }
 }
 
@@ -86,7 +113,7 @@ Result<std::size_t> CsvReader::take_quoted(std::string_view line, std::size_t at
       return i + 1;
     }
   }
-  return failed("row " + std::to_string(row_ + 1) + ": text after a closing quote");
+  return failed(line_name() + ": text after a closing quote");
 }
 
 Result<> CsvReader::split(std::string_view line, std::vector<CsvRow::Field>& fields) {
@@ -114,7 +141,7 @@ Result<> CsvReader::read_header() {
   if (!found) return failed("the file is empty: it has no header line");
   std::vector<CsvRow::Field> fields;
   MR_TRY(split(std::string_view(buffer_).substr(begin_, end - begin_), fields));
-  begin_ = next;
+  go_on_at(next);
   for (const CsvRow::Field& field : fields) {
     std::string name(field.text);
     if (std::find(columns_.begin(), columns_.end(), name) != columns_.end())
@@ -133,7 +160,7 @@ Result<bool> CsvReader::next(CsvRow& row) {
     return failed("row " + std::to_string(row_ + 1) + " has " + std::to_string(row.fields_.size()) +
                   " fields, the header has " + std::to_string(columns_.size()));
   }
-  begin_ = next;
+  go_on_at(next);
   row.columns_ = &columns_;
   row.options_ = &options_;
   row.number_ = ++row_;
@@ -166,7 +193,7 @@ Result<> CsvReader::resume(const CsvPosition& position) {
     return failed("the file was truncated: it was read up to " + at + " before, and ends at byte " +
                   std::to_string(buffer_offset_ + buffer_.size()));
   }
-  begin_ = position.byte_offset - buffer_offset_;
+  go_on_at(position.byte_offset - buffer_offset_);
   row_ = position.row;
   if (crc32c(head()) != position.head_crc || crc32c(tail()) != position.tail_crc) {
     return failed("the file was replaced: its text up to " + at + " is not the one that was read before");

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "millrace/base/thrown.h"
+
 namespace millrace {
 
 namespace {
@@ -73,6 +75,7 @@ Result<> CsvSource::start() {
     config.transactional_id = options_.application_id + "-source-" + options_.identity +
                               (options_.topic.empty() ? "" : " into " + options_.topic);
     config.compression = options_.compression;
+    config.transaction_timeout = options_.transaction_timeout;
     MR_ASSIGN(producer_, client_.make_producer(config));
   }
   MR_TRY(producer_->init_transactions());  // before the position is read: it decides what an earlier instance left open
@@ -109,9 +112,15 @@ Result<bool> CsvSource::read() {
 }
 
 Result<std::uint64_t> CsvSource::send_rows() {
+  const std::uint64_t begin = reader_->offset();
+  const std::int64_t end_ns = later(env_.clock().monotonic_ns(), nanoseconds(options_.transaction_timeout) / 2);
   std::uint64_t count = 0;
+  const auto is_full = [&] {
+    return count == options_.rows_per_transaction || reader_->offset() - begin >= options_.bytes_per_transaction ||
+           env_.clock().monotonic_ns() >= end_ns;
+  };
   CsvRow row;
-  for (; count < options_.rows_per_transaction; ++count) {
+  for (; count == 0 || !is_full(); ++count) {
     MR_ASSIGN(bool found, reader_->next(row));
     if (!found) break;
     if (auto sent = send_row(row); !sent)
@@ -128,8 +137,16 @@ Result<std::uint64_t> CsvSource::send_rows() {
   return count;
 }
 
+Result<std::optional<ProducerRecord>> CsvSource::record_of(const CsvRow& row) const {
+  try {
+    return function_(row);
+  } catch (...) {
+    return Error("the row function threw: " + thrown());
+  }
+}
+
 Result<> CsvSource::send_row(const CsvRow& row) {
-  MR_ASSIGN(auto record, function_(row));
+  MR_ASSIGN(auto record, record_of(row));
   if (row.error()) return *row.error();
   if (!record) return {};
   return producer_->send(*std::move(record), {});

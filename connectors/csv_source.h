@@ -10,7 +10,8 @@
 
 namespace millrace {
 
-// What becomes of a row: a record, nothing (the row is skipped), or an error that stops the source.
+// What becomes of a row: a record, nothing (the row is skipped), or an error that stops the source. What it throws is
+// such an error.
 using CsvRowFunction = std::function<Result<std::optional<ProducerRecord>>(const CsvRow&)>;
 
 struct CsvSourceOptions {
@@ -24,7 +25,11 @@ struct CsvSourceOptions {
   std::string topic = {};
   bool finds_older = true;
   CsvOptions csv = {};
+  // A transaction ends when it has this many rows, or has read this many bytes of text (decompressed), or has taken
+  // half its time-out, whichever comes first; it has one row at least.
   std::uint64_t rows_per_transaction = 10'000;
+  std::uint64_t bytes_per_transaction = 8 << 20;
+  Duration transaction_timeout = 10s;
   Compression compression = Compression::none;
 };
 
@@ -42,9 +47,10 @@ class CsvSource : public Source {
   std::uint64_t rows() const { return committed_.row; }
 
  private:
-  // Sends up to rows_per_transaction rows and the position; the count of rows read.
+  // Sends as many rows as a transaction takes, and the position; the count of rows read.
   Result<std::uint64_t> send_rows();
   Result<> send_row(const CsvRow& row);
+  Result<std::optional<ProducerRecord>> record_of(const CsvRow& row) const;
   static Bytes key_of(const std::string& identity, const std::string& topic);
   // The position committed last; none if there is none.
   Result<std::optional<Bytes>> committed_position() const;

@@ -2,9 +2,9 @@
 //
 // Implementations: connectors/embedded (the bundled broker, in process), connectors/simulated (embedded behind a
 // network that delays, repeats and drops), later connectors/kafka. One contract suite,
-// tests/connectors/log_client_contract.h, runs against all. Batches are Kafka's record batches (base/record_batch.h):
-// the runtime reads and writes whole ones; send() and poll() are the record-level interface that programs and tools
-// use.
+// tests/connectors/log_client_contract.h (and producer_contract.h beside it), runs against all. Batches are Kafka's
+// record batches (base/record_batch.h): the runtime reads and writes whole ones; send() and poll() are the record-level
+// interface that programs and tools use.
 #pragma once
 #include <algorithm>
 #include <functional>
@@ -41,7 +41,7 @@ struct ProducerConfig {
   std::string client_id = "millrace";
   std::string transactional_id;  // empty: idempotent only
   Duration transaction_timeout = 10s;
-  Duration linger = 5ms;
+  Duration linger = 5ms;           // Duration::max(): until the batch is full or flush() is called
   std::size_t batch_size = 16384;  // bytes, before compression
   Compression compression = Compression::none;
   std::size_t buffer_memory = 32 << 20;  // send() waits when this much is unsent
@@ -54,6 +54,9 @@ struct RecordMetadata {
   Offset offset = -1;
   Timestamp timestamp;
 };
+// Runs on any thread: in the background, or within a call of its producer. It may send, and may destroy its producer
+// (or hold the last reference to it); it must not wait for another record of it. What it throws is logged and goes no
+// further.
 using DeliveryCallback = std::function<void(const Result<RecordMetadata>&)>;
 
 // Always idempotent (KIP-98); transactional if it has a transactional id.
@@ -63,15 +66,17 @@ using DeliveryCallback = std::function<void(const Result<RecordMetadata>&)>;
 // beside them.
 class Producer {
  public:
+  // Aborts an open transaction, else flushes; no callback runs when it returns, unless it was called from one.
   virtual ~Producer() = default;
 
-  // Queues a record; the callback runs once, on any thread, when it is acknowledged (on disk, at flush=group) or given
-  // up. Waits for buffer memory up to max_block. Errors: MESSAGE_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION,
-  // INVALID_TXN_STATE, REQUEST_TIMED_OUT.
+  // Queues a record; the callback runs once when it is acknowledged (on disk, at flush=group) or given up. Waits for
+  // buffer memory up to max_block. Errors: MESSAGE_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TXN_STATE,
+  // REQUEST_TIMED_OUT.
   virtual Result<> send(ProducerRecord record, DeliveryCallback callback) = 0;
   std::future<Result<RecordMetadata>> send(ProducerRecord record);
-  // Sends what is queued and waits for all acknowledgements. Error: that of the first record that failed since the last
-  // flush.
+  // Sends what is queued and waits for all acknowledgements that were outstanding, of other threads' records too; their
+  // callbacks have returned then. Errors: that of the first record that failed since the last flush; INVALID_REQUEST
+  // from within a delivery callback, where it would wait for itself (as in Kafka).
   virtual Result<> flush() = 0;
 
   // Appends a whole batch and returns the offset of its first record: readable by this process at once, not yet
@@ -82,7 +87,8 @@ class Producer {
   // Makes what append() wrote to `partitions` durable: one group commit.
   virtual Result<> sync(const std::vector<TopicPartition>& partitions) = 0;
 
-  // Fences older producers of this transactional id and finishes what they left: InitProducerId.
+  // Fences older producers of this transactional id and finishes what they left: InitProducerId. What this one has
+  // queued in an open transaction is dropped with that transaction; its senders are told INVALID_TXN_STATE.
   virtual Result<> init_transactions() = 0;
   virtual Result<> begin_transaction() = 0;
   // Adds consumed offsets to the transaction (KIP-447). They become visible with the commit.
@@ -141,13 +147,18 @@ struct FetchRequest {
 class Consumer {
  public:
   virtual ~Consumer() = default;
+  // These and no others; those that it had keep their positions. After an error (UNKNOWN_TOPIC_OR_PARTITION) it has
+  // what it had.
   virtual Result<> assign(std::vector<TopicPartition> partitions) = 0;
   virtual Result<> seek(const TopicPartition& partition, Offset offset) = 0;
   virtual Result<Offset> position(const TopicPartition& partition) = 0;
   virtual void pause(const TopicPartition& partition) = 0;
   virtual void resume(const TopicPartition& partition) = 0;
-  // Records of the assigned partitions, in order per partition; waits up to `timeout` for the first. Errors:
-  // OFFSET_OUT_OF_RANGE that names the gap when auto_offset_reset is none.
+  // Records of the assigned partitions, in order per partition; waits up to `timeout` for the first. Errors, of one
+  // partition, whose position stays before what is wrong: OFFSET_OUT_OF_RANGE that names the gap when auto_offset_reset
+  // is none; CORRUPT_MESSAGE. No record is lost to an error: those of other partitions, and those before it, are
+  // returned first, and it comes with a later poll. It comes again and again, in turn with what there is to read
+  // elsewhere, until the partition is sought past it, paused, or not assigned any more.
   virtual Result<std::vector<ConsumedRecord>> poll(Duration timeout) = 0;
   // Commits, durably, for the group: the given offsets, or the positions.
   virtual Result<> commit(const OffsetsToCommit& offsets) = 0;

@@ -142,6 +142,16 @@ GroupOffsets Offsets::of_group(const std::string& group) const {
   return found == groups_.end() ? GroupOffsets() : found->second;
 }
 
+GroupOffsets Offsets::of_group(const std::string& group, const std::vector<TopicPartition>& partitions) const {
+  GroupOffsets wanted;
+  std::lock_guard lock(mutex_);
+  auto found = groups_.find(group);
+  if (found == groups_.end()) return wanted;
+  for (const auto& partition : partitions)
+    if (auto offset = found->second.find(partition); offset != found->second.end()) wanted.insert(*offset);
+  return wanted;
+}
+
 std::vector<std::string> Offsets::groups() const {
   std::lock_guard lock(mutex_);
   std::vector<std::string> names;

@@ -56,6 +56,8 @@ class Offsets {
 
   // Visible offsets of a group, by partition; empty if it has none.
   GroupOffsets of_group(const std::string& group) const;
+  // Of those, the ones of `partitions`, as they stood at one time.
+  GroupOffsets of_group(const std::string& group, const std::vector<TopicPartition>& partitions) const;
   std::vector<std::string> groups() const;
   // Writes tombstones. Error: GROUP_ID_NOT_FOUND.
   Result<> remove_group(const std::string& group);

@@ -66,29 +66,40 @@ Result<> EmbeddedConsumer::notify(const TopicPartition& partition, std::function
 
 // ---------------------------------------------------------------- assignment
 
+void EmbeddedConsumer::listen(PartitionLog& log) {
+  log.notify(&woken_, [this] {
+    MonitorLock lock(woken_);
+    has_news_ = true;
+    woken_.notify_all();
+  });
+}
+
 void EmbeddedConsumer::stop_listening() {
   for (auto& [partition, state] : assigned_) state.log->notify(&woken_, nullptr);
 }
 
 Result<> EmbeddedConsumer::assign(std::vector<TopicPartition> partitions) {
-  std::map<TopicPartition, Assigned> next;
-  for (auto& partition : partitions) {
-    if (auto kept = assigned_.find(partition); kept != assigned_.end()) {
-      next[partition] = std::move(kept->second);
-      continue;
+  Assignment next;
+  for (auto& partition : partitions) {  // all that can fail comes before anything changes
+    if (next.count(partition)) continue;
+    auto kept = assigned_.find(partition);
+    if (kept != assigned_.end()) {
+      next[partition].log = kept->second.log;
+    } else {
+      MR_ASSIGN(auto log, log_of(partition));
+      next[partition].log = std::move(log);
     }
-    MR_ASSIGN(next[partition].log, log_of(partition));
-    next[partition].log->notify(&woken_, [this] {
-      MonitorLock lock(woken_);
-      has_news_ = true;
-      woken_.notify_all();
-    });
   }
   for (auto& [partition, state] : assigned_) {
-    if (!next.count(partition)) state.log->notify(&woken_, nullptr);
+    if (auto kept = next.find(partition); kept != next.end()) {
+      kept->second = std::move(state);
+    } else {
+      state.log->notify(&woken_, nullptr);
+    }
   }
-  assigned_ = std::move(next);
-  next_ = 0;
+  assigned_.swap(next);
+  next_ = assigned_.begin();
+  for (auto& [partition, state] : assigned_) listen(*state.log);
   return {};
 }
 
@@ -109,9 +120,9 @@ Result<> EmbeddedConsumer::seek(const TopicPartition& partition, Offset offset) 
 Result<> EmbeddedConsumer::start_position(const TopicPartition& partition, Assigned& state) {
   if (state.position) return {};
   if (!config_.group_id.empty()) {
-    auto offsets = shared_.broker->offsets().of_group(config_.group_id);
-    if (auto found = offsets.find(partition); found != offsets.end()) {
-      state.position = state.fetch_offset = found->second.offset;
+    auto offsets = shared_.broker->offsets().of_group(config_.group_id, {partition});
+    if (!offsets.empty()) {
+      state.position = state.fetch_offset = offsets.begin()->second.offset;
       return {};
     }
   }
@@ -148,46 +159,71 @@ void EmbeddedConsumer::resume(const TopicPartition& partition) {
 
 Result<std::vector<ConsumedRecord>> EmbeddedConsumer::poll(Duration timeout) {
   std::vector<ConsumedRecord> records;
-  auto deadline = shared_.env.clock().monotonic_ns() + timeout.count() * 1000000;
+  const auto deadline = later(shared_.env.clock().monotonic_ns(), timeout);
   for (;;) {
     {
       MonitorLock lock(woken_);
       has_news_ = false;
       if (std::exchange(wake_asked_, false)) return records;
     }
-    for (std::size_t i = 0; i < assigned_.size() && records.size() < config_.max_poll_records; ++i) {
-      auto turn = std::next(assigned_.begin(), static_cast<std::ptrdiff_t>((next_ + i) % assigned_.size()));
-      auto& [partition, state] = *turn;
-      if (state.paused) continue;
-      MR_TRY(start_position(partition, state));
-      while (records.size() < config_.max_poll_records) {
-        if (state.decoded.empty()) MR_TRY(fill(partition, state));
-        if (state.decoded.empty()) break;
-        take(partition, state, records);
-      }
-    }
-    if (!assigned_.empty()) next_ = (next_ + 1) % assigned_.size();
+    MR_TRY(take_turns(records));
     auto left = deadline - shared_.env.clock().monotonic_ns();
     if (!records.empty() || left <= 0) return records;
-    const Duration wait((left + 999'999) / 1'000'000);
+    std::optional<Duration> wait;  // none: for ever
+    if (deadline != INT64_MAX) wait.emplace((left - 1) / 1'000'000 + 1);
     MonitorLock lock(woken_);
     if (!shared_.env.wait(lock, [&] { return has_news_ || wake_asked_; }, wait)) return records;
   }
 }
 
-void EmbeddedConsumer::take(const TopicPartition&, Assigned& state, std::vector<ConsumedRecord>& records) {
-  std::size_t count = std::min(state.decoded.size(), config_.max_poll_records - records.size());
-  for (std::size_t i = 0; i < count; ++i) {
-    records.push_back(std::move(state.decoded.front()));
-    state.decoded.pop_front();
+// A poll begins at the partition after the one that the last began at. One that fails when others have given records
+// is where the next poll begins: those records have moved their positions, and the error is still there then.
+Result<> EmbeddedConsumer::take_turns(std::vector<ConsumedRecord>& records) {
+  const auto following = [this](Assignment::iterator turn) {
+    return ++turn == assigned_.end() ? assigned_.begin() : turn;
+  };
+  auto turn = next_;
+  for (std::size_t i = 0; i < assigned_.size() && records.size() < config_.max_poll_records;
+       ++i, turn = following(turn)) {
+    auto& [partition, state] = *turn;
+    if (state.paused) continue;
+    if (auto taken = take(partition, state, records); !taken) {
+      next_ = records.empty() ? following(turn) : turn;
+      if (!records.empty()) return {};
+      return taken;
+    }
   }
-  state.leader_epoch = records.back().leader_epoch;
-  // After the last decoded record come only control and aborted ones, which are passed over.
-  state.position = state.decoded.empty() ? state.fetch_offset : records.back().offset + 1;
+  if (!assigned_.empty()) next_ = following(next_);
+  return {};
 }
 
-// Decodes one more fetch. Leaves nothing decoded at the end of what may be read.
+Result<> EmbeddedConsumer::take(const TopicPartition& partition, Assigned& state,
+                                std::vector<ConsumedRecord>& records) {
+  MR_TRY(start_position(partition, state));
+  while (records.size() < config_.max_poll_records) {
+    if (state.decoded.empty()) MR_TRY(fill(partition, state));
+    if (state.decoded.empty()) return {};
+    const std::size_t count = std::min(state.decoded.size(), config_.max_poll_records - records.size());
+    for (std::size_t i = 0; i < count; ++i) {
+      records.push_back(std::move(state.decoded.front()));
+      state.decoded.pop_front();
+    }
+    state.leader_epoch = records.back().leader_epoch;
+    // After the last decoded record come only control and aborted ones, which are passed over.
+    state.position = state.decoded.empty() ? state.fetch_offset : records.back().offset + 1;
+  }
+  return {};
+}
+
+// Decodes one more fetch. Leaves nothing decoded at the end of what may be read. What was decoded before a batch that
+// fails comes first, and the error with the next call.
 Result<> EmbeddedConsumer::fill(const TopicPartition& partition, Assigned& state) {
+  MR_ASSIGN(auto log, log_of(partition));
+  if (log != state.log) {  // the topic was deleted and made anew
+    state.log->notify(&woken_, nullptr);
+    state.log = std::move(log);
+    listen(*state.log);
+  }
   while (state.decoded.empty()) {
     FetchRequest request{partition, state.fetch_offset, 1 << 20, config_.isolation, -1};
     auto fetched = fetch(request);
@@ -197,8 +233,10 @@ Result<> EmbeddedConsumer::fill(const TopicPartition& partition, Assigned& state
     }
     if (!fetched) return std::move(fetched).error();
     if (fetched->bytes->empty()) return {};
-    MR_TRY(decode(partition, state, *fetched));
-    if (state.decoded.empty()) state.position = state.fetch_offset;
+    auto decoded = decode(partition, state, *fetched);
+    if (!state.decoded.empty()) return {};
+    state.position = state.fetch_offset;
+    if (!decoded) return std::move(decoded).error().in(partition.text());
   }
   return {};
 }
@@ -211,37 +249,46 @@ Result<> EmbeddedConsumer::decode(const TopicPartition& partition, Assigned& sta
   while (!left.empty()) {
     MR_ASSIGN(auto batch, RecordBatchView::parse(left));
     left.remove_prefix(batch.bytes().size());
-    Offset from = state.fetch_offset;
-    state.fetch_offset = std::max(state.fetch_offset, batch.last_offset() + 1);
     for (; next_aborted < fetched.aborted.size() && fetched.aborted[next_aborted].first_offset <= batch.last_offset();
          ++next_aborted) {
       aborted.insert(fetched.aborted[next_aborted].producer_id);
     }
+    const bool passed_over = batch.is_transactional() && !batch.is_control() && aborted.count(batch.producer_id());
+    if (!passed_over && !batch.crc_matches()) {
+      return Error(ErrorCode::corrupt_message,
+                   "offset " + std::to_string(batch.base_offset()) + ": the batch's CRC does not fit");
+    }
     if (batch.is_control()) {
       MR_ASSIGN(auto type, decode_control(batch));
       if (type == ControlType::abort) aborted.erase(batch.producer_id());
-      continue;
-    }
-    if (batch.is_transactional() && aborted.count(batch.producer_id())) continue;
-    if (!batch.crc_matches()) {
-      return Error(ErrorCode::corrupt_message, partition.text() + ", offset " + std::to_string(batch.base_offset()) +
-                                                   ": the batch's CRC does not fit");
-    }
-    RecordReader reader(batch, scratch);
-    RecordView record;
-    while (reader.next(record)) {
-      if (record.offset < from) continue;
-      ConsumedRecord out{partition, record.offset, record.timestamp, batch.leader_epoch(), {}, {}, {}};
-      if (record.has_key()) out.key = Bytes(record.key);
-      if (record.has_value()) out.value = Bytes(record.value);
-      if (record.header_count > 0) {
-        MR_ASSIGN(out.headers, decode_headers(record));
+    } else if (!passed_over) {
+      const std::size_t whole = state.decoded.size();
+      if (auto decoded = decode_records(partition, state, batch, scratch); !decoded) {
+        state.decoded.resize(whole);
+        return decoded;
       }
-      state.decoded.push_back(std::move(out));
     }
-    if (auto status = reader.status(); !status) return std::move(status).error().in(partition.text());
+    state.fetch_offset = std::max(state.fetch_offset, batch.last_offset() + 1);
   }
   return {};
+}
+
+// From fetch_offset on. After an error a part of them may stand among the decoded ones.
+Result<> EmbeddedConsumer::decode_records(const TopicPartition& partition, Assigned& state,
+                                          const RecordBatchView& batch, Bytes& scratch) {
+  RecordReader reader(batch, scratch);
+  RecordView record;
+  while (reader.next(record)) {
+    if (record.offset < state.fetch_offset) continue;
+    ConsumedRecord out{partition, record.offset, record.timestamp, batch.leader_epoch(), {}, {}, {}};
+    if (record.has_key()) out.key = Bytes(record.key);
+    if (record.has_value()) out.value = Bytes(record.value);
+    if (record.header_count > 0) {
+      MR_ASSIGN(out.headers, decode_headers(record));
+    }
+    state.decoded.push_back(std::move(out));
+  }
+  return reader.status();
 }
 
 void EmbeddedConsumer::wake() {
@@ -262,8 +309,7 @@ Result<> EmbeddedConsumer::commit(const OffsetsToCommit& offsets) {
     converted[partition] = {offset.offset, offset.leader_epoch, offset.metadata, now};
   }
   // What was read may not be on disk yet; an offset must not outlive it.
-  if (shared_.broker->flush_mode() == broker::FlushMode::group)
-    MR_TRY(shared_.broker->sync(shared_.logs_of(offsets)));
+  if (shared_.broker->flush_mode() == broker::FlushMode::group) MR_TRY(shared_.broker->sync(shared_.logs_of(offsets)));
   return shared_.broker->offsets().commit(config_.group_id, converted);
 }
 
@@ -277,13 +323,8 @@ Result<> EmbeddedConsumer::commit() {
 
 Result<OffsetsToCommit> EmbeddedConsumer::committed(const std::vector<TopicPartition>& partitions) {
   OffsetsToCommit committed;
-  auto offsets = shared_.broker->offsets().of_group(config_.group_id);
-  for (const auto& partition : partitions) {
-    auto found = offsets.find(partition);
-    if (found != offsets.end()) {
-      committed[partition] = {found->second.offset, found->second.leader_epoch, found->second.metadata};
-    }
-  }
+  for (const auto& [partition, offset] : shared_.broker->offsets().of_group(config_.group_id, partitions))
+    committed[partition] = {offset.offset, offset.leader_epoch, offset.metadata};
   return committed;
 }
 

@@ -43,19 +43,24 @@ class EmbeddedConsumer : public Consumer {
     std::deque<ConsumedRecord> decoded;
     bool paused = false;
   };
+  using Assignment = std::map<TopicPartition, Assigned>;
   Result<std::shared_ptr<broker::PartitionLog>> log_of(const TopicPartition& partition);
   Result<Assigned*> assigned(const TopicPartition& partition);
   Result<> start_position(const TopicPartition& partition, Assigned& state);
   Result<> reset_position(const TopicPartition& partition, Assigned& state, const std::string& why);
   Result<> fill(const TopicPartition& partition, Assigned& state);
   Result<> decode(const TopicPartition& partition, Assigned& state, const FetchedBatches& fetched);
-  void take(const TopicPartition& partition, Assigned& state, std::vector<ConsumedRecord>& records);
+  Result<> decode_records(const TopicPartition& partition, Assigned& state, const RecordBatchView& batch,
+                          Bytes& scratch);
+  Result<> take_turns(std::vector<ConsumedRecord>& records);
+  Result<> take(const TopicPartition& partition, Assigned& state, std::vector<ConsumedRecord>& records);
+  void listen(broker::PartitionLog& log);
   void stop_listening();
 
   SharedBroker& shared_;
   ConsumerConfig config_;
-  std::map<TopicPartition, Assigned> assigned_;
-  std::size_t next_ = 0;  // whose turn it is
+  Assignment assigned_;
+  Assignment::iterator next_ = assigned_.end();  // whose turn it is
 
   std::shared_mutex logs_mutex_;
   std::map<TopicPartition, std::shared_ptr<broker::PartitionLog>> logs_;  // used by fetch() and notify()

@@ -9,17 +9,23 @@
 #include <string>
 #include <vector>
 
+#include "millrace/base/monitor.h"
 #include "millrace/connectors/embedded/shared_broker.h"
 
 namespace millrace::embedded {
 
 // Life of a sent record: open batch → appended, waiting for a sync → acknowledged. A batch is appended by whoever fills
 // it; the sync is done by the executor for all that wait, or by flush(), or by the commit.
-class EmbeddedProducer : public Producer {
+//
+// No lock is held over a callback. Whoever acknowledges has a number while it does, so that a flush knows whom to wait
+// for, and a share in the producer, which a callback may be the last to hold: programs have a handle (make_producer),
+// whose end is close().
+class EmbeddedProducer final : public Producer, public std::enable_shared_from_this<EmbeddedProducer> {
  public:
-  EmbeddedProducer(SharedBroker& shared, ProducerConfig config);
-  ~EmbeddedProducer() override;
+  EmbeddedProducer(SharedBroker& shared, ProducerConfig config) : shared_(shared), config_(std::move(config)) {}
   Result<> start();  // gets a producer id, unless transactional
+  // Aborts, or sends what is queued, and waits until no callback runs, other than those that this thread is in.
+  void close();
 
   Result<> send(ProducerRecord record, DeliveryCallback callback) override;
   Result<> flush() override;
@@ -37,17 +43,19 @@ class EmbeddedProducer : public Producer {
     DeliveryCallback callback;
     Timestamp timestamp;
   };
-  struct OpenBatch {
-    RecordBatchBuilder builder;
-    std::vector<Waiting> waiting;
-    std::int64_t due_ns = 0;
-  };
   struct AppendedRecords {
     TopicPartition partition;
     std::shared_ptr<broker::PartitionLog> log;
     Result<broker::AppendedBatch> outcome;
     std::vector<Waiting> waiting;
-    std::size_t bytes = 0;
+    std::size_t buffered = 0;
+  };
+  struct OpenBatch {
+    RecordBatchBuilder builder;
+    std::vector<Waiting> waiting;
+    std::size_t buffered = 0;  // its share of buffered_
+    std::int64_t due_ns = 0;
+    void move_to(AppendedRecords& records);
   };
   using Appended = std::vector<AppendedRecords>;
 
@@ -57,12 +65,19 @@ class EmbeddedProducer : public Producer {
   Result<> join_transaction(const std::shared_ptr<broker::PartitionLog>& log);
   Result<PartitionId> choose_partition(const ProducerRecord& record);
   Result<> check_can_send() const;
+  Result<> check_in_transaction() const;
+  Result<> check_size(const TopicPartition& partition, const broker::TopicConfig& topic, std::size_t size) const;
+  void append_open(OpenBatch& batch, const ProducerRecord& record, std::size_t size, DeliveryCallback callback);
   void close_batch(const TopicPartition& partition, OpenBatch& batch);
   void close_batches(bool only_due);
+  void drop_batches(const Error& why);
   Result<> acknowledge(bool durable_already, const Result<>* failed = nullptr);
   void deliver(AppendedRecords& records, const Result<>& synced);
+  bool wait_for_acknowledgements(MonitorLock& lock);
   Result<> end_transaction(ControlType outcome);
+  void forget(const Result<>& aborted);
   void arm_linger();
+  void send_due();
   void post_acknowledge();
 
   SharedBroker& shared_;
@@ -77,21 +92,16 @@ class EmbeddedProducer : public Producer {
   std::mutex joined_mutex_;
   std::set<const broker::PartitionLog*> joined_;  // partitions of this transaction
 
-  std::mutex
-      mutex_;  // all below; held over the append of a full batch, so that batches of a partition keep their order
+  // All below; held over the append of a full batch, so that batches of a partition keep their order.
+  Monitor monitor_;
   std::map<TopicPartition, OpenBatch> open_;
   Appended appended_;
   std::size_t buffered_ = 0;
   std::map<std::string, PartitionId> sticky_;
   std::optional<Error> first_error_;  // since the last flush
   bool linger_armed_ = false;
-
-  // What a posted job looks at before it touches the producer, which may be gone by then.
-  struct Alive {
-    std::mutex mutex;
-    EmbeddedProducer* producer;
-  };
-  std::shared_ptr<Alive> alive_;
+  std::set<std::uint64_t> acknowledging_;  // who has taken of appended_ and not yet told all senders
+  std::uint64_t next_acknowledging_ = 0;
 };
 
 }  // namespace millrace::embedded

@@ -142,6 +142,44 @@ TEST_F(CsvSourceTest, a_bad_row_stops_it_with_file_and_row_and_keeps_what_was_co
   EXPECT_THAT(rows(), ElementsAre("1", "2"));
 }
 
+TEST_F(CsvSourceTest, a_row_function_that_throws_stops_it_with_file_and_row_and_repeats_no_row) {
+  write("n\n1\n2\n3\nx\n5\n");
+  bool mended = false;
+  CsvSource source(env_, log_, {.application_id = "app", .file = "/a.csv", .rows_per_transaction = 2},
+                   [&](const CsvRow& row) -> Result<std::optional<ProducerRecord>> {
+                     ProducerRecord record;
+                     record.topic = "rows";
+                     const std::string n(*row["n"]);
+                     record.value = Bytes(std::to_string(mended && n == "x" ? 4 : std::stoi(n)));
+                     return std::optional(std::move(record));
+                   });
+  EXPECT_EQ(run(source), "csv /a.csv: row 4: the row function threw: stoi");
+  EXPECT_THAT(rows(), ElementsAre("1", "2"));
+  mended = true;
+  EXPECT_EQ(run(source), "");
+  EXPECT_THAT(rows(), ElementsAre("1", "2", "3", "4", "5"));
+}
+
+TEST_F(CsvSourceTest, a_transaction_ends_after_so_many_bytes) {
+  write("n\n11\n22\n33\n44\n55\n");
+  CsvSource source(env_, log_, {.application_id = "app", .file = "/a.csv", .bytes_per_transaction = 5},
+                   [](const CsvRow&) { return std::optional<ProducerRecord>(); });
+  EXPECT_EQ(run(source), "");
+  EXPECT_EQ(log_.state.topics.at("app-source-offsets").size(), 3u) << "of two rows, of two, of one";
+  EXPECT_EQ(source.rows(), 5u);
+}
+
+TEST_F(CsvSourceTest, a_transaction_ends_long_before_it_times_out) {
+  write("n\n1\n2\n3\n4\n5\n");
+  CsvSource source(env_, log_, {.application_id = "app", .file = "/a.csv", .transaction_timeout = 4s},
+                   [&](const CsvRow&) {
+                     env_.advance(1s);
+                     return std::optional<ProducerRecord>();
+                   });
+  EXPECT_EQ(run(source), "");
+  EXPECT_EQ(log_.state.topics.at("app-source-offsets").size(), 3u) << "of two rows, of two, of one";
+}
+
 TEST_F(CsvSourceTest, a_file_replaced_between_runs_is_an_error_that_says_so) {
   write("n\n1\n2\n");
   EXPECT_EQ(run(*make()), "");

@@ -105,6 +105,31 @@ TEST_P(Csv, broken_quotes_are_errors_with_file_and_row) {
   EXPECT_THAT(rows_of("a,b\n\"1\"x,2\n"), ElementsAre("error: /a.csv: row 1: text after a closing quote"));
 }
 
+TEST_P(Csv, a_quote_within_an_unquoted_field_is_text) {
+  EXPECT_THAT(rows_of("size,n\n5\" pipe,1\n6\" pipe,\"2\"\n\"\"\"7\"\"\",\" \"\n"),
+              ElementsAre("5\" pipe|1", "6\" pipe|2", "\"7\"| "));
+  EXPECT_THAT(rows_of("size\n\"5\"x\nother\n"), ElementsAre("error: /a.csv: row 1: text after a closing quote"));
+}
+
+TEST_P(Csv, a_row_is_found_wherever_reading_it_pauses) {
+  for (std::size_t size = (1 << 18) - 30; size <= (1 << 18); ++size) {
+    const std::string x(size, 'x');
+    ASSERT_THAT(rows_of("a,b\n\"" + x + "\"\"\n,\",\"y\ny\"\r\nz\"z,\"\"\r\n"), ElementsAre(x + "\"\n,|y\ny", "z\"z|"))
+        << size;
+  }
+}
+
+TEST_P(Csv, a_row_that_does_not_end_is_an_error_with_file_and_row) {
+  const std::string line = std::string(99, 'x') + "\n";
+  std::string lines;
+  while (lines.size() <= CsvReader::row_bytes_max) lines += line;
+  EXPECT_THAT(rows_of("a,b\n1,2\n3,\"" + lines), ElementsAre("1|2",
+                                                             "error: /a.csv: row 2 is longer than 16777216 "
+                                                             "bytes: perhaps a quote is not closed"));
+  EXPECT_THAT(rows_of("\"a,b\n" + lines),
+              ElementsAre("error: /a.csv: the header is longer than 16777216 bytes: perhaps a quote is not closed"));
+}
+
 TEST_P(Csv, an_empty_file_and_a_column_named_twice_are_errors) {
   EXPECT_THAT(rows_of(""), ElementsAre("error: /a.csv: the file is empty: it has no header line"));
   EXPECT_THAT(rows_of("a,a\n"), ElementsAre("error: /a.csv: two columns are named a"));

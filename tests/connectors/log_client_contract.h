@@ -3,6 +3,8 @@
 //
 //   struct EmbeddedLog { LogClient& client(); void reopen(); };   // default constructible, empty at first; reopen: a
 //   restart INSTANTIATE_TYPED_TEST_SUITE_P(Embedded, LogClientContract, EmbeddedLog);
+//
+// What a producer must do with its queue and its callbacks: producer_contract.h, likewise.
 #pragma once
 #include <gtest/gtest.h>
 
@@ -309,6 +311,27 @@ TYPED_TEST_P(LogClientContract, a_topic_made_again_is_another) {
   EXPECT_EQ(this->values({"t", 0}), (std::vector<std::string>{"new"}));
 }
 
+TYPED_TEST_P(LogClientContract, a_consumer_goes_on_with_a_topic_that_was_made_again) {
+  this->make_topic("t");
+  auto producer = this->producer();
+  auto old = this->batch_of({"old", "older", "oldest"}), fresh = this->batch_of({"new"});
+  MR_ASSERT_OK(producer->append({"t", 0}, old));
+  MR_ASSERT_OK(this->client().admin().delete_records({"t", 0}, 2));
+  auto reader = this->consumer();
+  MR_ASSERT_OK(reader->assign({{"t", 0}}));
+  EXPECT_EQ(reader->poll(0ms)->size(), 1u);
+  MR_ASSERT_OK(this->client().admin().delete_topic("t"));
+  auto gone = reader->poll(0ms);
+  ASSERT_FALSE(gone);
+  EXPECT_EQ(gone.error().code(), ErrorCode::unknown_topic_or_partition);
+  this->make_topic("t");
+  MR_ASSERT_OK(producer->append({"t", 0}, fresh));
+  auto records = reader->poll(0ms);
+  ASSERT_TRUE(records);
+  ASSERT_EQ(records->size(), 1u);
+  EXPECT_EQ(records->front().value, Bytes("new"));
+}
+
 TYPED_TEST_P(LogClientContract, refuses_what_kafka_refuses) {
   auto& admin = this->client().admin();
   this->make_topic("a.b");
@@ -401,6 +424,94 @@ TYPED_TEST_P(LogClientContract, transactions_out_of_turn_are_refused) {
   MR_EXPECT_OK(producer->commit_transaction());  // an empty one
 }
 
+TYPED_TEST_P(LogClientContract, a_poll_that_fails_at_one_partition_loses_nothing_of_another) {
+  this->make_topic("t", 3);
+  auto producer = this->producer();
+  for (PartitionId p = 0; p < 3; ++p) {
+    auto batch = this->batch_of({"of " + std::to_string(p)});
+    MR_ASSERT_OK(producer->append({"t", p}, batch));
+  }
+  ConsumerConfig config;
+  config.auto_offset_reset = ConsumerConfig::OffsetReset::none;
+  auto reader = *this->client().make_consumer(config);
+  MR_ASSERT_OK(reader->assign({{"t", 0}, {"t", 1}, {"t", 2}}));
+  for (PartitionId p = 0; p < 3; ++p) MR_ASSERT_OK(reader->seek({"t", p}, p == 1 ? 100 : 0));
+  typename TestFixture::Values told;
+  for (int i = 0; i < 4; ++i) {
+    auto records = reader->poll(0ms);
+    if (!records) {
+      EXPECT_EQ(records.error().code(), ErrorCode::offset_out_of_range);
+      told.push_back("error");
+      continue;
+    }
+    for (const auto& record : *records) told.push_back(*record.value);
+  }
+  EXPECT_EQ(told, (std::vector<std::string>{"of 0", "error", "of 2", "error"}))
+      << "whatever is asked, it is told again";
+  MR_ASSERT_OK(reader->seek({"t", 1}, 0));
+  auto mended = reader->poll(0ms);
+  ASSERT_TRUE(mended);
+  ASSERT_EQ(mended->size(), 1u);
+  EXPECT_EQ(mended->front().value, Bytes("of 1"));
+}
+
+TYPED_TEST_P(LogClientContract, polls_begin_at_one_partition_after_another) {
+  this->make_topic("t", 3);
+  auto producer = this->producer();
+  for (PartitionId p = 0; p < 3; ++p) {
+    auto batch = this->batch_of({"a", "b", "c", "d"});
+    MR_ASSERT_OK(producer->append({"t", p}, batch));
+  }
+  ConsumerConfig config;
+  config.auto_offset_reset = ConsumerConfig::OffsetReset::earliest;
+  config.max_poll_records = 2;
+  auto reader = *this->client().make_consumer(config);
+  MR_ASSERT_OK(reader->assign({{"t", 0}, {"t", 1}, {"t", 2}}));
+  std::vector<PartitionId> order;
+  for (int i = 0; i < 6; ++i) order.push_back(reader->poll(0ms)->front().partition.partition);
+  EXPECT_EQ(order, (std::vector<PartitionId>{0, 1, 2, 0, 1, 2}));
+}
+
+TYPED_TEST_P(LogClientContract, an_assignment_that_fails_changes_nothing) {
+  this->make_topic("t", 2);
+  auto producer = this->producer();
+  auto reader = this->consumer();
+  MR_ASSERT_OK(reader->assign({{"t", 0}}));
+  auto failed = reader->assign({{"t", 0}, {"t", 1}, {"missing", 0}});
+  ASSERT_FALSE(failed);
+  EXPECT_EQ(failed.error().code(), ErrorCode::unknown_topic_or_partition);
+  for (PartitionId p = 0; p < 2; ++p) {
+    auto batch = this->batch_of({"of " + std::to_string(p)});
+    MR_ASSERT_OK(producer->append({"t", p}, batch));
+  }
+  auto records = reader->poll(0ms);
+  ASSERT_TRUE(records);
+  ASSERT_EQ(records->size(), 1u);
+  EXPECT_EQ(records->front().partition.partition, 0);
+  auto unused = this->consumer();
+  EXPECT_FALSE(unused->assign({{"t", 0}, {"missing", 0}}));
+  unused.reset();
+  reader.reset();
+  auto more = this->batch_of({"nobody listens"});
+  MR_EXPECT_OK(producer->append({"t", 0}, more));
+}
+
+TYPED_TEST_P(LogClientContract, a_partition_that_is_assigned_twice_is_assigned) {
+  this->make_topic("t");
+  auto producer = this->producer();
+  auto batch = this->batch_of({"a"}), second = this->batch_of({"b"});
+  MR_ASSERT_OK(producer->append({"t", 0}, batch));
+  auto reader = this->consumer();
+  MR_ASSERT_OK(reader->assign({{"t", 0}, {"t", 0}}));
+  EXPECT_EQ(reader->poll(0ms)->size(), 1u);
+  MR_ASSERT_OK(reader->assign({{"t", 0}, {"t", 0}}));
+  MR_ASSERT_OK(producer->append({"t", 0}, second));
+  auto records = reader->poll(0ms);
+  ASSERT_TRUE(records);
+  ASSERT_EQ(records->size(), 1u) << "it goes on from where it stood";
+  EXPECT_EQ(records->front().value, Bytes("b"));
+}
+
 REGISTER_TYPED_TEST_SUITE_P(
     LogClientContract, what_is_appended_is_read_back_in_order, batches_are_no_larger_than_a_segment,
     send_acknowledges_every_record_with_its_offset, records_keep_key_value_headers_and_timestamp,
@@ -408,7 +519,10 @@ REGISTER_TYPED_TEST_SUITE_P(
     an_aborted_transaction_is_never_delivered_to_read_committed, a_member_of_the_group_reads_its_own_undecided_records,
     a_second_producer_of_the_same_name_fences_the_first, offsets_in_a_transaction_appear_with_its_commit,
     everything_is_there_after_a_restart, offsets_out_of_range_are_named, delete_records_moves_the_start,
-    a_topic_made_again_is_another, refuses_what_kafka_refuses, an_append_and_a_decision_notify, finds_offsets_by_time,
-    poll_resumes_from_what_the_group_committed, transactions_out_of_turn_are_refused);
+    a_topic_made_again_is_another, a_consumer_goes_on_with_a_topic_that_was_made_again, refuses_what_kafka_refuses,
+    an_append_and_a_decision_notify, finds_offsets_by_time, poll_resumes_from_what_the_group_committed,
+    transactions_out_of_turn_are_refused, a_poll_that_fails_at_one_partition_loses_nothing_of_another,
+    polls_begin_at_one_partition_after_another, an_assignment_that_fails_changes_nothing,
+    a_partition_that_is_assigned_twice_is_assigned);
 
 }  // namespace millrace

@@ -7,6 +7,7 @@
 #include "millrace/connectors/embedded/embedded_client.h"
 #include "tests/connectors/log_client_contract.h"
 #include "tests/connectors/memory_log.h"
+#include "tests/connectors/producer_contract.h"
 
 namespace millrace {
 namespace {
@@ -38,6 +39,7 @@ class SimulatedLog {
   std::unique_ptr<SimulatedClient> client_;
 };
 INSTANTIATE_TYPED_TEST_SUITE_P(Simulated, LogClientContract, SimulatedLog);
+INSTANTIATE_TYPED_TEST_SUITE_P(Simulated, ProducerContract, SimulatedLog);
 
 class Simulated : public ::testing::Test {
  protected:
