@@ -120,7 +120,7 @@ class Executor {
   virtual ~Executor() = default;
   // Runs `job` soon, on some worker. Threads: any.
   virtual void post(Job job) = 0;
-  // Runs `job` at or after `monotonic_ns`. Threads: any.
+  // Runs `job` at or after `monotonic_ns`; never, if that is INT64_MAX (see later() in types.h). Threads: any.
   virtual void post_at(std::int64_t monotonic_ns, Job job) = 0;
   // How many jobs may run at once.
   virtual int concurrency() const = 0;

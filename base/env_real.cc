@@ -58,7 +58,11 @@ class RealEnv : public Env {
   }
   void fault_point(Site site) override { FaultPass pass(site); }
   bool wait(MonitorLock& lock, const std::function<bool()>& done, std::optional<Duration> timeout) override {
-    if (timeout) return lock.changed().wait_for(lock.mutex_lock(), *timeout, done);
+    const std::int64_t until_ns = timeout ? later(clock_.monotonic_ns(), *timeout) : INT64_MAX;
+    if (until_ns != INT64_MAX) {
+      const auto until = std::chrono::steady_clock::time_point(std::chrono::nanoseconds(until_ns));
+      return lock.changed().wait_until(lock.mutex_lock(), until, done);
+    }
     lock.changed().wait(lock.mutex_lock(), done);
     return true;
   }

@@ -20,7 +20,7 @@ class Timer {
   Timer(const Timer&) = delete;
   Timer& operator=(const Timer&) = delete;
   // Runs `job` on the timer's thread at or after `monotonic_ns` (steady clock). Jobs of one time run in the order they
-  // came.
+  // came. INT64_MAX is never.
   void at(std::int64_t monotonic_ns, std::function<void()> job);
 
  private:

@@ -14,6 +14,19 @@ namespace millrace {
 using namespace std::chrono_literals;
 using Duration = std::chrono::milliseconds;
 
+// `d` in nanoseconds; INT64_MAX where they do not hold it (292 years): Long.MAX_VALUE milliseconds is how Kafka's users
+// write "for ever".
+constexpr std::int64_t nanoseconds(Duration d) {
+  constexpr std::int64_t ns_per_ms = 1'000'000;
+  if (d.count() > INT64_MAX / ns_per_ms) return INT64_MAX;
+  return d.count() < INT64_MIN / ns_per_ms ? INT64_MIN : d.count() * ns_per_ms;
+}
+// Of a monotonic clock: `ns` later than `from_ns`, which is not negative. INT64_MAX: never.
+constexpr std::int64_t later(std::int64_t from_ns, std::int64_t ns) {
+  return ns > INT64_MAX - from_ns ? INT64_MAX : from_ns + ns;
+}
+constexpr std::int64_t later(std::int64_t from_ns, Duration d) { return later(from_ns, nanoseconds(d)); }
+
 using Offset = std::int64_t;       // of a record in its partition; the next one to be written is the log end offset
 using PartitionId = std::int32_t;  // 0-based
 using ProducerId = std::int64_t;   // -1: none

@@ -40,7 +40,9 @@ std::vector<Topology::InternalTopic> Topology::internal_topics(const std::string
     topic.config = {{"cleanup.policy", "compact"}, {"message.timestamp.type", "CreateTime"}};
     if (store.kind == StoreSpec::Kind::window) {
       topic.config["cleanup.policy"] = "compact,delete";
-      topic.config["retention.ms"] = std::to_string((store.retention + window_changelog_additional_retention).count());
+      const Duration left = Duration::max() - store.retention;  // for ever is not longer than that
+      topic.config["retention.ms"] =
+          std::to_string((store.retention + std::min(left, window_changelog_additional_retention)).count());
     }
     for (const auto& [key, value] : store.changelog_config) topic.config[key] = value;
     topics[topic.name] = std::move(topic);

@@ -30,7 +30,7 @@ void Committer::start() {
 void Committer::schedule() {
   if (stopped_) return;
   const std::int64_t timer = ++timer_;
-  const std::int64_t at = env_.clock().monotonic_ns() + settings_.interval.count() * 1'000'000;
+  const std::int64_t at = later(env_.clock().monotonic_ns(), settings_.interval);
   io_.post_at(at, [this, timer] {
     {
       MonitorLock lock(monitor_);
@@ -369,7 +369,7 @@ void Committer::checkpoint_if_due() {
   {
     MonitorLock lock(monitor_);
     const bool due = relief_wanted_ || bytes >= settings_.tail_bytes_max ||
-                     now - checkpointed_at_ > settings_.checkpoint_interval.count() * 1'000'000;
+                     now - checkpointed_at_ > nanoseconds(settings_.checkpoint_interval);
     if (!any || !due || checkpointing_ || paused_) return;
     checkpointing_ = true;
     relief_wanted_ = false;

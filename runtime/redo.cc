@@ -272,8 +272,7 @@ void Redo::try_later(TaskId id, Duration at_least) {
     wait = std::min(retry_backoff_max, retry_backoff * (1 << std::clamp(found->second.failures - 1, 0, 6)));
   }
   const Duration rest = std::max(wait, at_least);
-  parts_.io.post_at(parts_.env.clock().monotonic_ns() + rest.count() * 1'000'000,
-                    [this, id, attempt] { try_again(id, attempt); });
+  parts_.io.post_at(later(parts_.env.clock().monotonic_ns(), rest), [this, id, attempt] { try_again(id, attempt); });
 }
 
 void Redo::try_again(TaskId id, int attempt) {

@@ -80,7 +80,7 @@ class Redo {
   bool put_on_probation(TaskId id, const TaskFailure& failure);
   void try_later(TaskId id, Duration at_least);
   void try_again(TaskId id, int attempt);
-  std::int64_t timeout_ns() const { return parts_.config.duration("task.timeout.ms").count() * 1'000'000; }
+  std::int64_t timeout_ns() const { return nanoseconds(parts_.config.duration("task.timeout.ms")); }
 
   const RedoParts parts_;
   Monitor monitor_;  // guards what follows

@@ -30,7 +30,7 @@ Result<> StoreQueries::ask_tasks(std::string_view store, BytesView key, const By
   const std::vector<TaskId> holders = tasks_.holders(store, key);
   if (holders.empty())
     return Error(ErrorCode::invalid_config, "there is no store " + std::string(store) + " in this topology");
-  const std::int64_t until_ns = env_.clock().monotonic_ns() + timeout.count() * 1'000'000;
+  const std::int64_t until_ns = later(env_.clock().monotonic_ns(), timeout);
   bool found = false;
   for (auto id = holders.begin(); id != holders.end() && !found; ++id) {
     const bool is_last = id + 1 == holders.end();

@@ -176,7 +176,7 @@ Result<> Streams::start() {
   c.environment.repartition_topics = c.topics.repartition_topics;
   c.environment.on_cut = [&c](TaskRunner&) { c.committer->on_cut(); };
   c.environment.on_failure = [&c](TaskRunner& runner, const TaskFailure& f) { c.redo->on_task_failure(runner, f); };
-  c.environment.max_idle_ns = c.config.duration("max.task.idle.ms").count() * 1'000'000;
+  c.environment.max_idle_ns = nanoseconds(c.config.duration("max.task.idle.ms"));
   c.environment.wake_at = [&c](TaskId id, std::int64_t at) { c.workers->post_at(at, [&c, id] { c.tasks->wake(id); }); };
   c.environment.on_full_tail = [&c] { c.committer->commit_soon(); };
   c.environment.on_full_memory = [&c](TaskRunner& runner) { c.committer->relieve(runner); };

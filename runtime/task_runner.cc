@@ -227,7 +227,7 @@ bool TaskRunner::waits_for_input() {
       any = true;
       continue;
     }
-    if (idle_until_ns_[i] < 0) idle_until_ns_[i] = now + environment_.max_idle_ns;
+    if (idle_until_ns_[i] < 0) idle_until_ns_[i] = later(now, environment_.max_idle_ns);
     until = std::max(until, idle_until_ns_[i]);
   }
   const bool waits = any && until > now;

@@ -7,6 +7,7 @@ namespace millrace::sim {
 void Scheduler::post(Owner owner, Job job) { ready_.push_back({owner, next_number_++, std::move(job)}); }
 
 void Scheduler::post_at(Owner owner, std::int64_t due_ns, Job job) {
+  if (due_ns == INT64_MAX) return;
   std::uint64_t number = next_number_++;
   if (due_ns <= now_ns_)
     ready_.push_back({owner, number, std::move(job)});

@@ -83,7 +83,7 @@ struct SimEnv::World {
         disk_random(options.seed ^ 0xd15c),
         random(options.seed ^ 0x4a11d0, trace),
         clock(scheduler, options.start),
-        files(disk, faults, life, scheduler, trace, disk_random, options.operation_time_max.count() * 1'000'000,
+        files(disk, faults, life, scheduler, trace, disk_random, nanoseconds(options.operation_time_max),
               options.untraced_content) {}
   Trace trace;
   Scheduler scheduler;
@@ -112,13 +112,13 @@ void SimEnv::fault_point(Site site) { world_->files.pass(site); }
 
 bool SimEnv::wait(MonitorLock& lock, const std::function<bool()>& done, std::optional<Duration> timeout) {
   Scheduler& scheduler = world_->scheduler;
-  const std::int64_t end = timeout ? scheduler.now_ns() + timeout->count() * 1'000'000 : INT64_MAX;
+  const std::int64_t end = timeout ? later(scheduler.now_ns(), *timeout) : INT64_MAX;
   while (!done()) {
     lock.mutex_lock().unlock();
     bool ran = false;
     if (world_->life.alive && scheduler.now_ns() < end) {
       ran = scheduler.run_one() || scheduler.advance_to_timer(end);
-      if (!ran && timeout) scheduler.advance(end - scheduler.now_ns());  // nothing will happen before
+      if (!ran && end != INT64_MAX) scheduler.advance(end - scheduler.now_ns());  // nothing will happen before
     }
     lock.mutex_lock().lock();
     if (!ran) return done();
@@ -133,24 +133,24 @@ std::size_t SimEnv::run_until_idle() {
 }
 
 void SimEnv::run_for(Duration duration) {
-  std::int64_t end = world_->scheduler.now_ns() + duration.count() * 1'000'000;
+  std::int64_t end = later(world_->scheduler.now_ns(), duration);
   run_until([&] { return world_->scheduler.now_ns() >= end; }, duration);
 }
 
 bool SimEnv::run_until(const std::function<bool()>& done, Duration limit) {
   Scheduler& scheduler = world_->scheduler;
-  std::int64_t end = scheduler.now_ns() + limit.count() * 1'000'000;
+  std::int64_t end = later(scheduler.now_ns(), limit);
   while (world_->life.alive) {
     if (done()) return true;
     if (scheduler.now_ns() >= end) return false;
     if (scheduler.run_one() || scheduler.advance_to_timer(end)) continue;
-    scheduler.advance(end - scheduler.now_ns());  // nothing will happen before
+    if (end != INT64_MAX) scheduler.advance(end - scheduler.now_ns());  // nothing will happen before
     return done();
   }
   return false;
 }
 
-void SimEnv::advance(Duration duration) { world_->scheduler.advance(duration.count() * 1'000'000); }
+void SimEnv::advance(Duration duration) { world_->scheduler.advance(nanoseconds(duration)); }
 
 void SimEnv::kill() {
   world_->life.alive = false;

@@ -20,7 +20,7 @@ Result<> SimFiles::operate(std::string_view what, const std::string& path, Site 
   auto taken = operation_time_max_ns_ > 0
                    ? static_cast<std::int64_t>(random_.below(static_cast<std::uint64_t>(operation_time_max_ns_)))
                    : 0;
-  scheduler_.advance(taken + pass.delay.count() * 1'000'000);
+  scheduler_.advance(taken + nanoseconds(pass.delay));
   trace_.add(std::string(site) + " " + path);
   if (pass.kills_before) {
     life_.alive = false;

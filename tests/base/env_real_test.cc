@@ -17,6 +17,8 @@
 #include <thread>
 #include <vector>
 
+#include "millrace/base/monitor.h"
+
 namespace {
 // How many of the next syncs fail as those of a broken disk do: Linux tells each descriptor once.
 std::atomic<int> syncs_to_fail{0};
@@ -209,6 +211,19 @@ TEST(RealRandom, draws_differ) {
   std::set<std::uint64_t> seen;
   for (int i = 0; i < 100; ++i) seen.insert(real_env().random().next());
   EXPECT_EQ(seen.size(), 100u);
+}
+
+TEST(RealWait, for_as_long_as_there_is_ends_when_it_holds_and_not_before) {
+  Monitor monitor;
+  bool holds = false;
+  auto executor = real_env().make_io_executor(1, "test");
+  MonitorLock lock(monitor);
+  executor->post([&] {
+    MonitorLock inner(monitor);
+    holds = true;
+    monitor.notify_all();
+  });
+  EXPECT_TRUE(real_env().wait(lock, [&] { return holds; }, Duration::max()));
 }
 
 TEST(UsableCores, are_at_least_one) { EXPECT_GE(usable_cores(), 1); }

@@ -79,6 +79,14 @@ TEST_F(TimerTest, jobs_that_are_not_due_are_dropped_with_it_and_let_go_what_they
   EXPECT_FALSE(ran);
 }
 
+TEST_F(TimerTest, a_job_for_never_is_not_kept) {
+  auto held = std::make_shared<int>(1);
+  std::weak_ptr<int> watched = held;
+  timer_->at(INT64_MAX, [held = std::move(held)] {});
+  EXPECT_TRUE(watched.expired());
+  EXPECT_EQ(run(), "");
+}
+
 TEST_F(TimerTest, a_job_is_let_go_before_the_next_one_runs) {
   auto held = std::make_shared<int>(1);
   std::weak_ptr<int> watched = held;

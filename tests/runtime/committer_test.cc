@@ -51,6 +51,20 @@ TEST_F(CommitterTest, at_least_once_no_offset_is_committed_when_the_sync_of_its_
   EXPECT_EQ(errors_.size(), 1u);
 }
 
+TEST_F(CommitterTest, an_interval_of_long_max_commits_when_it_is_asked_only) {
+  committer_settings_.interval = Duration{INT64_MAX};
+  make(copy);
+  Committer& committer = commit_with();
+  committer.start();
+  put("a", "1");
+  work();
+  let_tasks_run();
+  env_.run_for(1h);
+  EXPECT_EQ(committer.commits(), 0);
+  EXPECT_TRUE(committer.commit_and_wait());
+  EXPECT_EQ(committer.commits(), 1);
+}
+
 TEST_F(CommitterTest, a_task_that_did_nothing_adds_no_offsets_and_where_none_did_anything_the_log_is_not_asked) {
   make(copy, 0);
   make(copy, 1);

@@ -357,6 +357,18 @@ TEST_F(RedoTest, a_task_that_gets_no_further_stops_the_application_after_the_tas
   EXPECT_FALSE(streams->close());
 }
 
+// Long.MAX_VALUE is what Kafka's users write for "for ever".
+TEST_F(RedoTest, a_task_timeout_of_long_max_waits_for_ever) {
+  calls.fail("x", 2);
+  say(0, {"x"});
+  auto streams = replacing({{"task.timeout.ms", "9223372036854775807"}});
+  ASSERT_TRUE(streams->start());
+  auto ran = streams->run_until_end_of_input();
+  EXPECT_TRUE(ran) << ran.error().text();
+  EXPECT_TRUE(streams->close());
+  expect_each_once({"x"});
+}
+
 TEST_F(RedoTest, a_task_that_fails_during_the_trial_of_another_takes_back_nobody_elses_work) {
   const auto others = numbered("other", 50);
   calls.fail("venom", 1);

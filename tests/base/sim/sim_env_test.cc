@@ -5,6 +5,8 @@
 
 #include <set>
 
+#include "millrace/base/monitor.h"
+
 namespace millrace::sim {
 namespace {
 
@@ -48,6 +50,18 @@ TEST(SimExecutor, time_goes_on_to_the_next_timer_when_nothing_else_is_to_do) {
   EXPECT_THAT(ran_at, ElementsAre(1000, 3600'000));
   EXPECT_GE((env.clock().now() - start).count(), 7200'000);
   EXPECT_LE((env.clock().now() - start).count(), 7201'000);
+}
+
+TEST(SimExecutor, a_wait_for_ever_ends_when_it_holds_and_a_job_for_never_does_not_run) {
+  SimEnv env(1);
+  auto executor = env.make_executor(1, "test");
+  Monitor monitor;
+  bool holds = false, ran = false;
+  executor->post_at(env.clock().monotonic_ns() + 3600'000'000'000, [&] { holds = true; });
+  executor->post_at(later(env.clock().monotonic_ns(), Duration::max()), [&] { ran = true; });
+  MonitorLock lock(monitor);
+  EXPECT_TRUE(env.wait(lock, [&] { return holds; }, Duration::max()));
+  EXPECT_FALSE(env.wait(lock, [&] { return ran; }, Duration::max()));
 }
 
 TEST(SimExecutor, run_until_stops_when_it_holds_or_time_is_over) {
