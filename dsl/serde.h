@@ -20,7 +20,8 @@ namespace millrace {
 //
 //   write(const T&, Bytes& out)        appends; may return a Result, whose error stops the task as a serialisation
 //                                      exception does in Kafka
-//   read(BytesView) -> Result<T>       an Error goes to the deserialization handler
+//   read(BytesView) -> Result<T>       an Error goes to the deserialization handler, and so
+//                                      does what it throws
 //
 // and, where it pays:
 //
@@ -94,7 +95,12 @@ struct SerdeFunctions {
       requires(const S& s, BytesView in, T& to, const SerdeContext& c) { s.read_into(in, to, c); };
   static Result<> read(const void* self, BytesView in, void* to, bool constructed, const SerdeContext& context) {
     if constexpr (reads_into || reads_into_context) {
-      if (!constructed) ::new (to) T();
+      struct Made {
+        T* object;
+        ~Made() {
+          if (object) object->~T();
+        }
+      } made{constructed ? nullptr : ::new (to) T()};  // taken back unless it is read whole, also if that throws
       auto result = [&]() -> Result<> {
         if constexpr (reads_into_context) {
           return of(self).read_into(in, *static_cast<T*>(to), context);
@@ -102,7 +108,7 @@ struct SerdeFunctions {
           return of(self).read_into(in, *static_cast<T*>(to));
         }
       }();
-      if (!result && !constructed) static_cast<T*>(to)->~T();
+      if (result) made.object = nullptr;
       return result;
     } else {
       auto result = [&]() -> Result<T> {

@@ -37,9 +37,16 @@ Result<const void*> RecordDeserializer::object(AnyValue& into, const AnySerde& s
         is_key ? "the key is null, but the topic's key type holds none: declare Topic<std::optional<K>, V>"
                : "the value is null, but the topic's value type holds none: declare Topic<K, std::optional<V>>"));
   }
-  auto read = into.read(serde, bytes, {partition_.topic, is_key, head_.headers});
-  if (!read)
-    return Error(std::string(is_key ? "the key" : "the value") + " does not deserialise: " + read.error().message());
+  const auto refused = [&](const std::string& why) {
+    return Error(std::string(is_key ? "the key" : "the value") + " does not deserialise: " + why);
+  };
+  try {
+    auto read = into.read(serde, bytes, {partition_.topic, is_key, head_.headers});
+    if (!read) return refused(read.error().message());
+  } catch (...) {
+    into.reset();
+    return refused(thrown());
+  }
   return into.get();
 }
 

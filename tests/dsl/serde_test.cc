@@ -99,5 +99,37 @@ TEST(Serde, of_an_option_wins_over_the_one_that_came_along) {
             &other_texts);
 }
 
+// Counts its objects, so that one that is left behind is found.
+struct Counted {
+  Counted() { ++alive; }
+  Counted(const Counted&) { ++alive; }
+  ~Counted() { --alive; }
+  static inline int alive = 0;
+};
+struct ThrowingInto {
+  static void write(const Counted&, Bytes&) {}
+  static Result<Counted> read(BytesView) { return Counted(); }
+  static Result<> read_into(BytesView in, Counted&) {
+    if (in == "throw") throw std::runtime_error("cannot be read");
+    if (in == "error") return Error("cannot be read");
+    return {};
+  }
+};
+
+TEST(Serde, that_throws_while_it_reads_into_an_object_leaves_none_behind) {
+  using Functions = SerdeFunctions<ThrowingInto, Counted>;
+  const ThrowingInto serde;
+  alignas(Counted) char memory[sizeof(Counted)];
+  EXPECT_THROW((void)Functions::read(&serde, "throw", memory, false, {}), std::runtime_error);
+  EXPECT_EQ(Counted::alive, 0);
+  EXPECT_FALSE(Functions::read(&serde, "error", memory, false, {}));
+  EXPECT_EQ(Counted::alive, 0);
+  EXPECT_TRUE(Functions::read(&serde, "fine", memory, false, {}));
+  EXPECT_EQ(Counted::alive, 1);
+  EXPECT_THROW((void)Functions::read(&serde, "throw", memory, true, {}), std::runtime_error);
+  EXPECT_EQ(Counted::alive, 1) << "one that was there stays";
+  reinterpret_cast<Counted*>(memory)->~Counted();
+}
+
 }  // namespace
 }  // namespace millrace
