@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <shared_mutex>
 
 #include "millrace/base/log.h"
 #include "millrace/base/monitor.h"
 #include "millrace/runtime/committer.h"
+#include "millrace/runtime/global_gate.h"
 #include "millrace/runtime/global_task.h"
 #include "millrace/runtime/redo.h"
 #include "millrace/runtime/store_queries.h"
@@ -77,7 +77,7 @@ struct Streams::Content {
   std::unique_ptr<Producer> producer;
   std::unique_ptr<Consumer> consumer;
   TopicSetup topics;
-  std::shared_mutex global_lock;
+  std::unique_ptr<GlobalGate> gate;
   RunnerEnvironment environment;
   std::unique_ptr<GlobalTask> global;
   std::unique_ptr<TaskGroup> tasks;
@@ -92,6 +92,7 @@ struct Streams::Content {
 
   Result<> open_log();
   Result<> begin_transaction();
+  void make_global_task();
   void open_committer();
   Result<StoreQueries> queries() const;
   Result<bool> reach(const InputEnds& ends, const std::function<void()>& progress);
@@ -159,6 +160,18 @@ Result<> Streams::Content::begin_transaction() {
   return producer->begin_transaction();
 }
 
+void Streams::Content::make_global_task() {
+  const auto wake_global = [this](std::int64_t at) {
+    if (at == 0) return scheduler->wake(*global);
+    workers->post_at(at, [this] { scheduler->wake(*global); });
+  };
+  gate = std::make_unique<GlobalGate>(env, [this](TaskId id) { tasks->wake(id); }, wake_global);
+  if (!topology.global_tables().empty()) environment.globals = gate.get();
+  global = std::make_unique<GlobalTask>(
+      topology, task_settings(config).on_deserialization_error, *consumer, *scheduler, *gate, metrics,
+      [this](const std::string& why) { fail(Error(ErrorCode::unknown_server_error, why)); });
+}
+
 Result<> Streams::start() {
   Content& c = *content_;
   MR_TRY(c.open_log());
@@ -170,7 +183,6 @@ Result<> Streams::start() {
   c.environment.consumer = c.consumer.get();
   c.environment.producer = c.producer.get();
   c.environment.scheduler = c.scheduler.get();
-  c.environment.global_lock = &c.global_lock;
   c.environment.exactly_once = is_exactly_once(c.config);
   c.environment.embedded = c.log.is_embedded();
   c.environment.repartition_topics = c.topics.repartition_topics;
@@ -180,9 +192,7 @@ Result<> Streams::start() {
   c.environment.wake_at = [&c](TaskId id, std::int64_t at) { c.workers->post_at(at, [&c, id] { c.tasks->wake(id); }); };
   c.environment.on_full_tail = [&c] { c.committer->commit_soon(); };
   c.environment.on_full_memory = [&c](TaskRunner& runner) { c.committer->relieve(runner); };
-  c.global = std::make_unique<GlobalTask>(
-      c.topology, task_settings(c.config).on_deserialization_error, *c.consumer, *c.scheduler, c.global_lock, c.metrics,
-      [&c](const std::string& why) { c.fail(Error(ErrorCode::unknown_server_error, why)); });
+  c.make_global_task();
   c.tasks =
       std::make_unique<TaskGroup>(TaskGroupParts{c.env, c.log, *c.consumer, *c.producer, *c.io, c.config, c.topology,
                                                  c.topics, c.global->stores(), c.metrics, c.environment});

@@ -10,10 +10,10 @@
 #include <functional>
 #include <mutex>
 #include <set>
-#include <shared_mutex>
 #include <vector>
 
 #include "millrace/base/env.h"
+#include "millrace/runtime/global_gate.h"
 #include "millrace/runtime/record_collector.h"
 #include "millrace/runtime/scheduler.h"
 #include "millrace/runtime/task.h"
@@ -37,7 +37,7 @@ struct RunnerEnvironment {
   Consumer* consumer = nullptr;
   Producer* producer = nullptr;
   Scheduler* scheduler = nullptr;
-  std::shared_mutex* global_lock = nullptr;  // held shared for a slice: global stores do not change within one
+  GlobalGate* globals = nullptr;  // which slices are within; null: there are no global tables
   bool exactly_once = true;
   bool embedded = true;
   std::set<std::string>
@@ -60,6 +60,9 @@ struct RunnerEnvironment {
   // The application is about to make its last commit: tasks take part in commits and answer queries but process nothing
   // more, which the next start would do again.
   std::atomic<bool> is_closing{false};
+  // It has failed: nothing is committed any more, and what was processed further would be done again.
+  std::atomic<bool> has_failed{false};
+  bool keeps_out_global_task() const { return globals && globals->is_wanted(); }
 };
 
 class TaskRunner final : public Runnable {
@@ -134,6 +137,7 @@ class TaskRunner final : public Runnable {
   void begin_trial();
   bool is_trial_over(bool more, std::int64_t now) const;
   bool has_passed() const;
+  bool may_process() const;
   bool must_yield(std::int64_t until) const;
   void publish_positions();
   void run_jobs();
