@@ -359,7 +359,7 @@ Result<StoreQueries> Streams::Content::queries() const {
                  "a store was asked from inside an operator, where waiting for another task would stop this one: join "
                  "the table instead");
   MonitorLock lock(monitor);
-  if (state == StreamsState::running) return StoreQueries(env, *tasks, *global);
+  if (state == StreamsState::running) return StoreQueries(env, topology, *tasks, *global);
   return Error(ErrorCode::invalid_request, "the application is " + std::string(name_of(state)) +
                                                "; its stores answer while it is RUNNING" +
                                                (failure ? ". It was stopped by: " + failure->text() : ""));

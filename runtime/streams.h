@@ -89,10 +89,11 @@ class Streams {
   // One value of a key-value store, as its task sees it now (uncommitted updates included, as in Kafka Streams). The
   // visitor is called with the value, or null, in the task's thread (a global table's: in the caller's, and the table
   // waits); what it throws is thrown here. `key`: serialised. Errors: INVALID_CONFIG (no such store), INVALID_REQUEST
-  // (not running, or asked from inside an operator), REQUEST_TIMED_OUT.
+  // (not running, asked from inside an operator, or the store is a window store), REQUEST_TIMED_OUT.
   using QueryVisitor = std::function<void(ValueAndTimestamp)>;
   Result<> query(std::string_view store, BytesView key, const QueryVisitor& visitor, Duration timeout = 10s) const;
   // One window of a window store: that of `key` which starts at `window_start`. Null, too, if it has expired.
+  // INVALID_REQUEST also if it is no window store.
   Result<> query(std::string_view store, BytesView key, Timestamp window_start, const QueryVisitor& visitor,
                  Duration timeout = 10s) const;
 

@@ -473,11 +473,11 @@ bool TaskGroup::is_closed() const {
   return is_closed_;
 }
 
-bool TaskGroup::post(TaskId id, const std::function<void(Task&)>& job) const {
+bool TaskGroup::post(TaskId id, const std::function<void(Task&)>& job, const std::function<bool()>& is_wanted) const {
   std::shared_lock lock(mutex_);
   TaskRunner* runner = find(id);
   if (is_closed_ || !runner) return false;
-  runner->post([runner, job] { job(runner->task()); });
+  runner->post([runner, job] { job(runner->task()); }, is_wanted);
   return true;
 }
 

@@ -85,8 +85,9 @@ class TaskGroup {
   // The tasks that have the store, first that to which Kafka's default partitioner gives `key`; empty: there is no such
   // store.
   std::vector<TaskId> holders(std::string_view store, BytesView key) const;
-  // Runs `job` in the task, between two records. False: the tasks are being opened anew, or closed.
-  bool post(TaskId id, const std::function<void(Task&)>& job) const;
+  // Runs `job` in the task, between two records, unless `is_wanted` has come to say no. False: the tasks are being
+  // opened anew, or closed.
+  bool post(TaskId id, const std::function<void(Task&)>& job, const std::function<bool()>& is_wanted) const;
   bool is_closed() const;
 
  private:

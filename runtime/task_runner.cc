@@ -42,13 +42,22 @@ void TaskRunner::release() {
   environment_.scheduler->wake(*this);
 }
 
-void TaskRunner::post(std::function<void()> job) {
+void TaskRunner::post(std::function<void()> job, std::function<bool()> is_wanted) {
   {
     std::lock_guard lock(jobs_mutex_);
-    jobs_.push_back(std::move(job));
+    if (jobs_.size() >= sweep_at_) {
+      std::erase_if(jobs_, [](const Posted& p) { return p.is_wanted && !p.is_wanted(); });
+      sweep_at_ = std::max(jobs_before_sweep, 2 * jobs_.size());
+    }
+    jobs_.push_back({std::move(job), std::move(is_wanted)});
   }
   has_jobs_.store(true);
   wake();
+}
+
+std::size_t TaskRunner::jobs_waiting() {
+  std::lock_guard lock(jobs_mutex_);
+  return jobs_.size();
 }
 
 void TaskRunner::wake() {
@@ -64,12 +73,12 @@ void TaskRunner::note_checkpoint(std::size_t index, std::int64_t sequence) {
 
 void TaskRunner::run_jobs() {
   if (!has_jobs_.exchange(false)) return;
-  std::vector<std::function<void()>> jobs;
+  std::vector<Posted> jobs;
   {
     std::lock_guard lock(jobs_mutex_);
     jobs.swap(jobs_);
   }
-  for (auto& job : jobs) job();
+  for (Posted& p : jobs) p.job();
 }
 
 bool TaskRunner::has_processed_to(std::size_t index, Offset end) {

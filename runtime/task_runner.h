@@ -101,8 +101,11 @@ class TaskRunner final : public Runnable {
   Cut& cut() { return cut_; }
   // A checkpoint holds store number `index` up to `sequence`; taken note of at the next slice.
   void note_checkpoint(std::size_t index, std::int64_t sequence);
-  // Runs `job` in the task, between two records. Threads: any.
-  void post(std::function<void()> job);
+  // Runs `job` in the task, between two records. Once `is_wanted` (if any) says no, which it then goes on saying, the
+  // job may be dropped: so what was given up while a lambda does not return does not pile up. Threads: any.
+  void post(std::function<void()> job, std::function<bool()> is_wanted = {});
+  // How many wait. Threads: any.
+  std::size_t jobs_waiting();
   // Runs what was posted, in the caller's thread. Only after stop(), while the task is idle.
   void answer_jobs();
   // From now on the task processes nothing, for good. Threads: any.
@@ -126,6 +129,7 @@ class TaskRunner final : public Runnable {
   std::int64_t processed() const { return processed_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr std::size_t jobs_before_sweep = 256;
   bool slice();
   bool fetch_input();
   bool fetch(std::size_t index);
@@ -163,7 +167,12 @@ class TaskRunner final : public Runnable {
   std::atomic<bool> suspended_{false};
   std::atomic<std::int64_t> processed_{0};
   std::mutex jobs_mutex_;
-  std::vector<std::function<void()>> jobs_;
+  struct Posted {
+    std::function<void()> job;
+    std::function<bool()> is_wanted;
+  };
+  std::vector<Posted> jobs_;
+  std::size_t sweep_at_ = jobs_before_sweep;  // so many jobs: those that nobody wants are dropped
   Cut cut_;
   std::int64_t trimmed_at_ = 0;
   bool is_stuck_ = false;         // over its memory, and waiting for a checkpoint

@@ -575,5 +575,18 @@ TEST_F(TaskRunnerTest, takes_no_record_once_the_application_has_failed_and_still
   EXPECT_EQ(cut_offset(runner), 1);
 }
 
+TEST_F(TaskRunnerTest, questions_that_were_given_up_do_not_pile_up_while_a_lambda_does_not_return) {
+  TaskRunner& runner = make(copy);
+  int answered = 0;
+  runner.post([&] { ++answered; }, [] { return true; });
+  for (int i = 0; i < 100'000; ++i) runner.post([&] { ++answered; }, [] { return false; });
+  runner.post([&] { ++answered; });
+  EXPECT_LT(runner.jobs_waiting(), 1000u);
+  const auto left = static_cast<int>(runner.jobs_waiting());
+  run(runner);
+  EXPECT_EQ(answered, left);
+  EXPECT_EQ(runner.jobs_waiting(), 0u);
+}
+
 }  // namespace
 }  // namespace millrace
