@@ -75,8 +75,9 @@ class Producer {
   virtual Result<> send(ProducerRecord record, DeliveryCallback callback) = 0;
   std::future<Result<RecordMetadata>> send(ProducerRecord record);
   // Sends what is queued and waits for all acknowledgements that were outstanding, of other threads' records too; their
-  // callbacks have returned then. Errors: that of the first record that failed since the last flush; INVALID_REQUEST
-  // from within a delivery callback, where it would wait for itself (as in Kafka).
+  // callbacks have returned then. Errors: that of the first record that failed since the last flush, or in the open
+  // transaction, which then can only be aborted, as in Kafka; INVALID_REQUEST from within a delivery callback, where it
+  // would wait for itself (as in Kafka).
   virtual Result<> flush() = 0;
 
   // Appends a whole batch and returns the offset of its first record: readable by this process at once, not yet

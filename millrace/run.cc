@@ -9,6 +9,7 @@
 #include <filesystem>
 
 #include "millrace/base/env_real.h"
+#include "millrace/base/thrown.h"
 #include "millrace/client_factory.h"
 #include "millrace/connectors/csv_source.h"
 #include "millrace/metrics_file.h"
@@ -136,14 +137,16 @@ Result<> run_topology(std::string_view name, const TopologyFunction& topology, c
                  ? streams.run_until_end_of_input([&](std::int64_t n) { progress.show("records processed", n); })
                  : streams.wait();
   auto closed = streams.close();
-  if (metrics) MR_TRY(metrics->write());
+  if (metrics)
+    if (auto written = metrics->write(); !written)
+      (void)complain(name, "warning: the last metrics are not written: " + written.error().text());
   if (!ran) return ran;
   return closed;
 }
 
-}  // namespace
-
-int run(std::string_view name, const TopologyFunction& topology, int argc, char** argv, const RunOptions& options) {
+// Throws what CLI11 does where two options have one name, and what the topology does.
+int run_command(std::string_view name, const TopologyFunction& topology, int argc, char** argv,
+                const RunOptions& options) {
   CLI::App app{"A Millrace topology. It keeps topics and state in --data-dir and needs nothing else.",
                std::string(name)};
   CommandLine line;
@@ -170,11 +173,17 @@ int run(std::string_view name, const TopologyFunction& topology, int argc, char*
   } catch (const CLI::ParseError& e) {
     return app.exit(e) == 0 ? ok : wrong_usage;
   }
+  auto ran = run_topology(name, topology, options, line);
+  return ran ? ok : complain(name, ran.error().text());
+}
+
+}  // namespace
+
+int run(std::string_view name, const TopologyFunction& topology, int argc, char** argv, const RunOptions& options) {
   try {
-    auto ran = run_topology(name, topology, options, line);
-    return ran ? ok : complain(name, ran.error().text());
-  } catch (const std::exception& e) {
-    return complain(name, e.what());
+    return run_command(name, topology, argc, argv, options);
+  } catch (...) {
+    return complain(name, thrown());
   }
 }
 

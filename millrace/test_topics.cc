@@ -138,31 +138,29 @@ void TestTopics::pipe(const std::string& topic, const std::optional<Bytes>& key,
   driver_->pipe(topic, view(key), view(value), timestamp, headers);
 }
 
-std::size_t TestTopics::unread(const std::string& topic) const {
+TestTopics::Output& TestTopics::output(const std::string& topic) const {
   const auto& all = driver_->produced();
-  auto read = read_.find(topic);
-  return static_cast<std::size_t>(
-             std::count_if(all.begin(), all.end(), [&](const auto& p) { return p.topic == topic; })) -
-         (read == read_.end() ? 0 : read->second);
+  for (; indexed_ < all.size(); ++indexed_) outputs_[all[indexed_].topic].records.push_back(indexed_);
+  return outputs_[topic];
+}
+
+std::size_t TestTopics::unread(const std::string& topic) const {
+  const Output& of = output(topic);
+  return of.records.size() - of.read;
 }
 
 const TopologyDriver::Produced& TestTopics::next(const std::string& topic) {
-  std::size_t to_skip = read_[topic];
-  for (const TopologyDriver::Produced& record : driver_->produced())
-    if (record.topic == topic && to_skip-- == 0) {
-      ++read_[topic];
-      return record;
-    }
-  throw std::out_of_range("topic " + topic + " has no further record; " + std::to_string(read_[topic]) +
+  Output& of = output(topic);
+  if (of.read < of.records.size()) return driver_->produced()[of.records[of.read++]];
+  throw std::out_of_range("topic " + topic + " has no further record; " + std::to_string(of.read) +
                           " were read. empty() asks");
 }
 
 const void* TestTopics::object_of(const std::string& topic, const TestField& field, const std::optional<Bytes>& bytes,
                                   bool is_key, const Headers& headers, AnyValue& into) const {
-  auto read_records = read_.find(topic);
-  const std::string where = "topic " + topic + ", record " +
-                            std::to_string(read_records == read_.end() ? 1 : read_records->second) + ": the " +
-                            word(is_key);
+  const auto known = outputs_.find(topic);
+  const std::size_t number = known == outputs_.end() ? 1 : std::max<std::size_t>(known->second.read, 1);
+  const std::string where = "topic " + topic + ", record " + std::to_string(number) + ": the " + word(is_key);
   if (!bytes) {
     if (field.nullable) return nullptr;
     throw std::runtime_error(where + " is null, and this Topic's type holds none: declare std::optional");

@@ -6,6 +6,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "millrace/runtime/topology_driver.h"
 #include "millrace/statestore/value_type.h"
@@ -59,12 +60,19 @@ class TestTopics {
   const TopologyNode* node_of(TopologyNode::Kind kind, const std::string& topic) const;
   std::vector<std::string> topics_of(TopologyNode::Kind kind) const;
   bool is_changelog(const std::string& topic) const;
+  struct Output {
+    std::vector<std::size_t> records;  // where in the driver's produced()
+    std::size_t read = 0;              // how many of them
+  };
+  Output& output(const std::string& topic) const;
 
   const std::string application_id_;
   const Timestamp start_;
   std::unique_ptr<TopologyDriver> driver_;
   std::map<std::string, Timestamp> times_;
-  std::map<std::string, std::size_t> read_;  // how many records of each topic were read
+  // An index over what the driver has produced, brought up to date when it is asked for.
+  mutable std::map<std::string, Output> outputs_;
+  mutable std::size_t indexed_ = 0;
 };
 
 }  // namespace millrace

@@ -334,14 +334,14 @@ void Committer::fail(const Error& error) {
   monitor_.notify_all();
 }
 
-void Committer::stop() {
+bool Committer::stop(std::optional<Duration> timeout) {
   {
     MonitorLock lock(monitor_);
     stopped_ = true;
   }
   monitor_.notify_all();
   MonitorLock lock(monitor_);
-  env_.wait(lock, [&] { return !running_; });
+  return env_.wait(lock, [&] { return !running_; }, timeout);
 }
 
 // ---------------------------------------------------------------- checkpoints

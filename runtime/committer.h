@@ -127,8 +127,8 @@ class Committer {
   // The same for one task that alone is opened anew, where no commit's outcome is unknown.
   Result<bool> settle(TaskId id);
   void fail(const Error& error);
-  // No further commits; waits for the one under way.
-  void stop();
+  // No further commits; waits for the one under way, at most for `timeout`. False: it still is.
+  bool stop(std::optional<Duration> timeout = std::nullopt);
   // From TaskRunner's on_cut.
   void on_cut();
   std::int64_t commits() const { return commits_.load(); }

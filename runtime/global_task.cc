@@ -1,6 +1,6 @@
 #include "millrace/runtime/global_task.h"
 
-#include <mutex>
+#include <algorithm>
 
 #include "millrace/base/log.h"
 #include "millrace/base/thrown.h"
@@ -13,18 +13,28 @@ constexpr const char* task_id = "-1_-1";  // Kafka's
 }  // namespace
 
 GlobalTask::GlobalTask(const Topology& topology, OnError on_deserialization_error, Consumer& consumer,
-                       Scheduler& scheduler, std::shared_mutex& lock, StreamsMetrics& metrics,
+                       Scheduler& scheduler, GlobalGate& gate, StreamsMetrics& metrics,
                        std::function<void(std::string)> on_failure)
     : topology_(topology),
       on_error_(on_deserialization_error),
       consumer_(consumer),
       scheduler_(scheduler),
-      lock_(lock),
+      gate_(gate),
       metrics_(metrics),
       on_failure_(std::move(on_failure)) {}
 
-GlobalTask::~GlobalTask() {
-  for (auto& input : inputs_) (void)consumer_.notify(input->rows.partition(), {});
+GlobalTask::~GlobalTask() { (void)ignore_inputs(); }
+
+Result<> GlobalTask::ignore_inputs() {
+  Result<> all;
+  for (auto& input : inputs_)
+    if (auto quiet = consumer_.notify(input->rows.partition(), {}); !quiet && all) all = std::move(quiet);
+  return all;
+}
+
+void GlobalTask::stop() {
+  is_stopped_.store(true);
+  gate_.close();
 }
 
 Result<> GlobalTask::load(Admin& admin) {
@@ -42,8 +52,9 @@ Result<> GlobalTask::load(Admin& admin) {
       input.passed = offsets.log_start_offset;
       input.batches.reset(input.passed);
       for (;;) {
-        MR_ASSIGN(bool more, apply_next(input));
-        if (!more) break;
+        MR_ASSIGN(std::size_t bytes, fetch(input));
+        if (bytes == 0) break;
+        MR_TRY(apply(input));
       }
     }
   }
@@ -55,7 +66,7 @@ bool GlobalTask::visit(std::string_view store, BytesView key,
                        const std::function<void(ValueAndTimestamp)>& visitor) const {
   auto found = stores_.find(store);
   if (found == stores_.end()) return false;
-  std::shared_lock lock(lock_);
+  GlobalVisit visit(gate_);
   visitor(found->second->get(key));
   return true;
 }
@@ -65,13 +76,20 @@ void GlobalTask::publish_dropped() {
   if (more > 0) dropped_.add(static_cast<double>(more), metrics_.clock().monotonic_ns());
 }
 
-// Fetches and applies one piece; false when there was nothing.
-Result<bool> GlobalTask::apply_next(Input& input) {
+// One piece: how many bytes; 0 when there was nothing.
+Result<std::size_t> GlobalTask::fetch(Input& input) {
   FetchRequest request{input.rows.partition(), input.batches.end(), fetch_bytes_max};
   request.isolation = Isolation::read_committed;
   MR_ASSIGN(FetchedBatches fetched, consumer_.fetch(request));
-  if (fetched.bytes->empty()) return false;
-  input.batches.add(std::move(fetched));
+  const std::size_t bytes = fetched.bytes->size();
+  input.is_fetched = bytes > 0;
+  if (input.is_fetched) input.batches.add(std::move(fetched));
+  return bytes;
+}
+
+// What was fetched.
+Result<> GlobalTask::apply(Input& input) {
+  input.is_fetched = false;
   Bytes scratch;
   for (;;) {
     MR_ASSIGN(bool more, input.batches.next(input.passed));
@@ -81,14 +99,16 @@ Result<bool> GlobalTask::apply_next(Input& input) {
     try {
       while (reader.next(record))
         if (record.offset >= input.passed && (is_loaded_ || record.has_key())) input.rows.apply(record);
+    } catch (const StreamsError& e) {
+      return Error(ErrorCode::corrupt_message, e.what());
     } catch (...) {
-      return Error(ErrorCode::corrupt_message, thrown());
+      return Error(ErrorCode::corrupt_message, place_of(input.rows.partition(), record.offset) + ": " + thrown());
     }
     MR_TRY(reader.status());
     input.passed = input.batches.batch().last_offset() + 1;
   }
   publish_dropped();
-  return true;
+  return {};
 }
 
 Result<> GlobalTask::follow() {
@@ -103,20 +123,45 @@ Result<> GlobalTask::follow() {
   return {};
 }
 
-bool GlobalTask::run_slice() {
-  bool more = false;
-  for (auto& input : inputs_) {
-    if (!input->arrived.exchange(false)) continue;
-    std::unique_lock lock(lock_);
-    auto applied = apply_next(*input);
-    if (!applied) {
-      on_failure_("global table: " + applied.error().text());
-      return false;
-    }
-    if (*applied) input->arrived.store(true);
-    more |= *applied;
+// Of the inputs in turn, until it is a piece's worth; unless what was fetched before still waits. False: there is
+// nothing.
+Result<bool> GlobalTask::fetch_arrived() {
+  bool any = std::any_of(inputs_.begin(), inputs_.end(), [](const auto& input) { return input->is_fetched; });
+  if (any) return true;
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < inputs_.size() && bytes < fetch_bytes_max; ++i) {
+    Input& input = *inputs_[next_++ % inputs_.size()];
+    if (!input.arrived.exchange(false)) continue;
+    MR_ASSIGN(const std::size_t more, fetch(input));
+    if (more == 0) continue;
+    input.arrived.store(true);  // there may be more behind
+    any = true;
+    bytes += more;
   }
-  return more;
+  return any;
+}
+
+Result<> GlobalTask::apply_fetched() {
+  for (auto& input : inputs_)
+    if (input->is_fetched) MR_TRY(apply(*input));
+  return {};
+}
+
+void GlobalTask::fail(const Error& why) {
+  stop();
+  on_failure_("global table: " + why.text());
+}
+
+// The log is asked before anybody is kept out.
+bool GlobalTask::run_slice() {
+  if (is_stopped_.load()) return false;
+  const auto any = fetch_arrived();
+  if (!any) return fail(any.error()), false;
+  if (!*any || !gate_.enter_alone()) return false;
+  const auto applied = apply_fetched();
+  gate_.leave_alone();
+  if (!applied) return fail(applied.error()), false;
+  return true;
 }
 
 }  // namespace millrace

@@ -6,15 +6,16 @@
 // Records without a key are left out. As in Kafka Streams (GlobalStateManagerImpl.restoreState, KTableSource) those
 // that arrive are counted in dropped-records-total, as of Kafka's global task, and those that the load meets are not.
 #pragma once
+#include <atomic>
 #include <functional>
 #include <map>
 #include <memory>
-#include <shared_mutex>
 #include <string>
 #include <vector>
 
 #include "millrace/connectors/log_client.h"
 #include "millrace/runtime/committed_batches.h"
+#include "millrace/runtime/global_gate.h"
 #include "millrace/runtime/global_input.h"
 #include "millrace/runtime/scheduler.h"
 #include "millrace/runtime/streams_metrics.h"
@@ -25,9 +26,9 @@ namespace millrace {
 
 class GlobalTask final : public Runnable {
  public:
-  // Batches are applied under `lock`, which tasks hold shared for a slice. All arguments outlive the task.
+  // What arrives is applied while nobody else is within `gate`. All arguments outlive the task.
   GlobalTask(const Topology& topology, OnError on_deserialization_error, Consumer& consumer, Scheduler& scheduler,
-             std::shared_mutex& lock, StreamsMetrics& metrics, std::function<void(std::string)> on_failure);
+             GlobalGate& gate, StreamsMetrics& metrics, std::function<void(std::string)> on_failure);
   // Lets the inputs go.
   ~GlobalTask() override;
   // Makes the stores and loads them. Errors: a missing topic; CORRUPT_MESSAGE, a record does not deserialise and the
@@ -35,6 +36,10 @@ class GlobalTask final : public Runnable {
   Result<> load(Admin& admin);
   // From now on records are applied as they arrive.
   Result<> follow();
+  // Applies nothing further, and keeps nobody waiting. Threads: any.
+  void stop();
+  // The log does not call any more when records arrive. After stop().
+  Result<> ignore_inputs();
   const GlobalStores& stores() const { return stores_; }
   // Calls `visitor` with what the store has for `key`, in the caller's thread, while no record is applied. False: there
   // is no such store. After load(). Threads: any.
@@ -51,20 +56,27 @@ class GlobalTask final : public Runnable {
     CommittedBatches batches;
     Offset passed = 0;
     std::atomic<bool> arrived{true};
+    bool is_fetched = false;  // and not yet applied
   };
-  Result<bool> apply_next(Input& input);
+  Result<std::size_t> fetch(Input& input);
+  Result<> apply(Input& input);
+  Result<bool> fetch_arrived();
+  Result<> apply_fetched();
+  void fail(const Error& why);
   void publish_dropped();
   const Topology& topology_;
   const OnError on_error_;
   Consumer& consumer_;
   Scheduler& scheduler_;
-  std::shared_mutex& lock_;
+  GlobalGate& gate_;
   StreamsMetrics& metrics_;
   std::function<void(std::string)> on_failure_;
   std::vector<std::unique_ptr<GlobalKeyValueStore>> owned_;
   GlobalStores stores_;
   std::vector<std::unique_ptr<Input>> inputs_;
+  std::size_t next_ = 0;  // in inputs_: whose turn it is
   bool is_loaded_ = false;
+  std::atomic<bool> is_stopped_{false};
   TaskCounters counters_;
   std::int64_t dropped_published_ = 0;
   Meter dropped_;

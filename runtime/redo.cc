@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "millrace/base/log.h"
+#include "millrace/base/thrown.h"
 #include "millrace/runtime/task_id.h"
 
 namespace millrace {
@@ -41,10 +42,11 @@ void Redo::begin() {
   parts_.io.post([this] { run(); });
 }
 
-void Redo::end() {
+bool Redo::end(std::optional<Duration> timeout) {
   MonitorLock lock(monitor_);
-  parts_.env.wait(lock, [&] { return !running_; });
-  has_ended_ = true;
+  const bool is_over = parts_.env.wait(lock, [&] { return !running_; }, timeout);
+  if (is_over) has_ended_ = true;
+  return is_over;
 }
 
 void Redo::abandon() {
@@ -69,9 +71,7 @@ bool Redo::has_ended() {
 
 void Redo::on_task_failure(const TaskRunner& runner, const TaskFailure& failure) {
   if (failure.is_of_log && can_be_redone(failure.error.code())) return on_commit_failure(failure.error);
-  if (failure.is_of_log || !parts_.handler ||
-      parts_.handler(failure.error) != StreamThreadExceptionResponse::replace_thread)
-    return parts_.fail(failure.error);
+  if (failure.is_of_log || !is_to_be_replaced(failure.error)) return parts_.fail(failure.error);
   const TaskId id = runner.task().id();
   if (has_ended()) return;
   if (!put_on_probation(id, failure)) return parts_.fail(failure.error);
@@ -81,6 +81,18 @@ void Redo::on_task_failure(const TaskRunner& runner, const TaskFailure& failure)
   }
   log_warn("a task failed and is replaced", {{"why", failure.error.text()}});
   redo_later();
+}
+
+// A handler that throws has not said so.
+bool Redo::is_to_be_replaced(const Error& why) const {
+  if (!parts_.handler) return false;
+  try {
+    return parts_.handler(why) == StreamThreadExceptionResponse::replace_thread;
+  } catch (...) {
+    log_error("the uncaught exception handler failed itself; the application stops",
+              {{"why", thrown()}, {"asked about", why.text()}});
+    return false;
+  }
 }
 
 void Redo::on_commit_failure(const Error& why) {

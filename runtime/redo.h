@@ -46,8 +46,8 @@ class Redo {
   explicit Redo(RedoParts parts) : parts_(std::move(parts)) {}
   // What fails before is taken up then: when all tasks are awake.
   void begin();
-  // Nothing is done again from now on; waits for what is under way.
-  void end();
+  // Nothing is done again from now on; waits for what is under way, at most for `timeout`. False: it still is.
+  bool end(std::optional<Duration> timeout = std::nullopt);
   // The same without a wait: the application has failed.
   void abandon();
 
@@ -68,6 +68,7 @@ class Redo {
     int failures = 0;
     int attempt = 0;  // whose timer counts
   };
+  bool is_to_be_replaced(const Error& why) const;
   void redo_later();
   void run();
   bool run_once();

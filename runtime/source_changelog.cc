@@ -1,6 +1,7 @@
 #include "millrace/runtime/source_changelog.h"
 
 #include "millrace/base/assert.h"
+#include "millrace/base/thrown.h"
 #include "millrace/runtime/task_id.h"
 
 namespace millrace {
@@ -11,6 +12,20 @@ SourceChangelog::SourceChangelog(const TopologyNode& source, TopicPartition part
   MR_ASSERT(!source.timestamp_extractor, "an extractor may ask for the partition time, which a position does not have");
 }
 
+// The record just read.
+Result<> SourceChangelog::add() try {
+  BytesView value;
+  if (records_.value()) {
+    MR_ASSIGN(BytesView written,
+              serialized(store_.value, records_.value(), value_, {store_.source_changelog, false, nullptr}));
+    value = written.data() ? written : BytesView("", 0);
+  }
+  builder_.append(records_.context().timestamp, keys_.of(records_.key()), value);
+  return {};
+} catch (...) {
+  return Error(thrown());
+}
+
 Result<Bytes> SourceChangelog::logged_for(const RecordBatchView& batch, Offset from, Offset end) {
   builder_.clear();
   RecordReader reader(batch, decompressed_);
@@ -18,15 +33,9 @@ Result<Bytes> SourceChangelog::logged_for(const RecordBatchView& batch, Offset f
   while (batch.base_offset() < end && reader.next(record)) {
     if (record.offset < from || record.offset >= end || !record.has_key()) continue;
     if (!records_.read(record) || !records_.stamp(Timestamp{-1})) continue;
-    BytesView value;
-    if (records_.value()) {
-      auto written = serialized(store_.value, records_.value(), value_, {store_.source_changelog, false, nullptr});
-      if (!written)
-        return std::move(written).error().in(place_of(records_.partition(), record.offset) +
-                                             ": the value does not serialise for store " + store_.name);
-      value = written->data() ? *written : BytesView("", 0);
-    }
-    builder_.append(records_.context().timestamp, keys_.of(records_.key()), value);
+    if (auto added = add(); !added)
+      return std::move(added).error().in(place_of(records_.partition(), record.offset) +
+                                         ": it does not serialise for store " + store_.name);
   }
   MR_TRY(reader.status());
   if (builder_.empty()) return Bytes();

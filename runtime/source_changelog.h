@@ -18,11 +18,13 @@ class SourceChangelog {
   // `source`, which reads the partition, and `store` outlive it.
   SourceChangelog(const TopologyNode& source, TopicPartition partition, const StoreSpec& store, OnError on_error);
   // One changelog batch with what the store logged for the records of `batch` at from <= offset < end; no others are
-  // looked at. Empty: none. Its leader epoch is that of `batch`, its offsets are not. Error: CORRUPT_MESSAGE. Throws
-  // StreamsError for a record that does not deserialise where the handler says fail, and what a serde throws.
+  // looked at. Empty: none. Its leader epoch is that of `batch`, its offsets are not. Errors: CORRUPT_MESSAGE; the
+  // serde's, also thrown, where a record does not serialise. Throws StreamsError for one that does not deserialise
+  // where the handler says fail.
   Result<Bytes> logged_for(const RecordBatchView& batch, Offset from, Offset end);
 
  private:
+  Result<> add();
   TaskCounters counters_;  // nobody's: what is skipped here was counted when it was processed
   RecordDeserializer records_;
   const StoreSpec& store_;

@@ -1,6 +1,7 @@
 #include "millrace/runtime/store_queries.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "millrace/base/monitor.h"
 #include "millrace/statestore/window_key.h"
@@ -11,13 +12,26 @@ namespace {
 constexpr Duration while_reopened{10};  // between two looks whether the tasks are there again
 }  // namespace
 
+// Keys of another kind of store would be read as what they are not.
+Result<> StoreQueries::check_kind(std::string_view store, StoreSpec::Kind kind) const {
+  const StoreSpec* spec = topology_.store(store);
+  if (!spec) return Error(ErrorCode::invalid_config, "there is no store " + std::string(store) + " in this topology");
+  if (spec->kind == kind) return {};
+  return Error(ErrorCode::invalid_request,
+               "store " + spec->name +
+                   (spec->kind == StoreSpec::Kind::window ? " is a window store: ask for a key and a window's start"
+                                                          : " is a key-value store: its keys have no windows"));
+}
+
 Result<> StoreQueries::ask(std::string_view store, BytesView key, const Visitor& visitor, Duration timeout) const {
+  MR_TRY(check_kind(store, StoreSpec::Kind::key_value));
   if (global_.visit(store, key, visitor)) return {};
   return ask_tasks(store, key, Bytes(key), visitor, timeout);
 }
 
 Result<> StoreQueries::ask(std::string_view store, BytesView key, Timestamp window_start, const Visitor& visitor,
                            Duration timeout) const {
+  MR_TRY(check_kind(store, StoreSpec::Kind::window));
   Bytes table_key;
   append_table_key(table_key, key, window_start);
   return ask_tasks(store, key, table_key, visitor, timeout);
@@ -51,14 +65,15 @@ Result<> StoreQueries::ask_tasks(std::string_view store, BytesView key, const By
 Result<> StoreQueries::ask_task(TaskId id, const std::function<void(Task&)>& look, std::int64_t until_ns) const {
   struct Answer {
     Monitor monitor;
-    bool begun = false, done = false, abandoned = false;
+    bool begun = false, done = false;
+    std::atomic<bool> abandoned{false};
     std::exception_ptr problem;
   };
   auto answer = std::make_shared<Answer>();
   const auto job = [answer, &look](Task& task) {
     {
       MonitorLock lock(answer->monitor);
-      if (answer->abandoned) return;
+      if (answer->abandoned.load()) return;
       answer->begun = true;
     }
     std::exception_ptr problem;
@@ -74,21 +89,22 @@ Result<> StoreQueries::ask_task(TaskId id, const std::function<void(Task&)>& loo
     }
     answer->monitor.notify_all();
   };
+  const auto is_wanted = [answer] { return !answer->abandoned.load(); };
   const auto left = [&] {
     return Duration(std::max<std::int64_t>(until_ns - env_.clock().monotonic_ns(), 0) / 1'000'000);
   };
-  bool posted = tasks_.post(id, job);
+  bool posted = tasks_.post(id, job, is_wanted);
   while (!posted && !tasks_.is_closed() && left() > Duration{0}) {
     MonitorLock lock(answer->monitor);
     env_.wait(lock, [] { return false; }, std::min(left(), while_reopened));
-    posted = tasks_.post(id, job);
+    posted = tasks_.post(id, job, is_wanted);
   }
   MonitorLock lock(answer->monitor);
   if (posted) env_.wait(lock, [&] { return answer->done; }, left());
   if (answer->begun) env_.wait(lock, [&] { return answer->done; });
   if (answer->problem) std::rethrow_exception(answer->problem);
   if (answer->done) return {};
-  answer->abandoned = true;
+  answer->abandoned.store(true);
   return Error(ErrorCode::request_timed_out, "task " + id.text() + " did not answer in time");
 }
 

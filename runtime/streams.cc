@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <map>
 #include <set>
-#include <shared_mutex>
 
 #include "millrace/base/log.h"
 #include "millrace/base/monitor.h"
 #include "millrace/runtime/committer.h"
+#include "millrace/runtime/global_gate.h"
 #include "millrace/runtime/global_task.h"
 #include "millrace/runtime/redo.h"
 #include "millrace/runtime/store_queries.h"
@@ -77,28 +77,47 @@ struct Streams::Content {
   std::unique_ptr<Producer> producer;
   std::unique_ptr<Consumer> consumer;
   TopicSetup topics;
-  std::shared_mutex global_lock;
+  std::unique_ptr<GlobalGate> gate;
   RunnerEnvironment environment;
   std::unique_ptr<GlobalTask> global;
   std::unique_ptr<TaskGroup> tasks;
   std::unique_ptr<Committer> committer;
   std::unique_ptr<Redo> redo;
 
+  // Of close(), also when it is called again.
+  struct Closing {
+    bool has_begun = false, is_committed = false;
+    std::int64_t redone_before = 0;
+    std::optional<Error> problem;
+  };
+  Closing closing;
+
   mutable Monitor monitor;  // guards what follows
   StreamsState state = StreamsState::created;
+  bool is_made = false;  // tasks and committer are there, for good
   std::optional<Error> failure;
   bool stop_asked = false;
   std::function<StreamThreadExceptionResponse(const Error&)> exception_handler;
 
   Result<> open_log();
   Result<> begin_transaction();
+  void make_environment();
+  void make_global_task();
   void open_committer();
+  Result<> wake();
+  void begin_close();
+  Result<> commit_last(Duration timeout);
+  bool stop(std::optional<Duration> timeout = std::nullopt);
   Result<StoreQueries> queries() const;
   Result<bool> reach(const InputEnds& ends, const std::function<void()>& progress);
   void fail(const Error& why);
   std::optional<Error> failed() const {
     MonitorLock lock(monitor);
     return failure;
+  }
+  bool has_been_made() const {
+    MonitorLock lock(monitor);
+    return is_made;
   }
 };
 
@@ -110,9 +129,7 @@ Streams::~Streams() {
     if (auto closed = close(); !closed) log_error("close failed", {{"why", closed.error().text()}});
   // A start that failed half-way leaves jobs too, and so does a close that timed out.
   Content& c = *content_;
-  if (c.committer) c.committer->stop();
-  if (c.redo) c.redo->end();
-  if (c.tasks) c.tasks->stop();
+  c.stop();
   if (c.workers) c.workers->drain();
   if (c.io) c.io->drain();
 }
@@ -125,6 +142,8 @@ void Streams::Content::fail(const Error& why) {
     state = StreamsState::error;
   }
   monitor.notify_all();
+  environment.has_failed.store(true);
+  if (global) global->stop();
   if (redo) redo->abandon();
   if (committer) committer->fail(why);
 }
@@ -159,6 +178,34 @@ Result<> Streams::Content::begin_transaction() {
   return producer->begin_transaction();
 }
 
+void Streams::Content::make_environment() {
+  environment.clock = &env.clock();
+  environment.consumer = consumer.get();
+  environment.producer = producer.get();
+  environment.scheduler = scheduler.get();
+  environment.exactly_once = is_exactly_once(config);
+  environment.embedded = log.is_embedded();
+  environment.repartition_topics = topics.repartition_topics;
+  environment.on_cut = [this](TaskRunner&) { committer->on_cut(); };
+  environment.on_failure = [this](TaskRunner& runner, const TaskFailure& f) { redo->on_task_failure(runner, f); };
+  environment.max_idle_ns = nanoseconds(config.duration("max.task.idle.ms"));
+  environment.wake_at = [this](TaskId id, std::int64_t at) { workers->post_at(at, [this, id] { tasks->wake(id); }); };
+  environment.on_full_tail = [this] { committer->commit_soon(); };
+  environment.on_full_memory = [this](TaskRunner& runner) { committer->relieve(runner); };
+}
+
+void Streams::Content::make_global_task() {
+  const auto wake_global = [this](std::int64_t at) {
+    if (at == 0) return scheduler->wake(*global);
+    workers->post_at(at, [this] { scheduler->wake(*global); });
+  };
+  gate = std::make_unique<GlobalGate>(env, [this](TaskId id) { tasks->wake(id); }, wake_global);
+  if (!topology.global_tables().empty()) environment.globals = gate.get();
+  global = std::make_unique<GlobalTask>(
+      topology, task_settings(config).on_deserialization_error, *consumer, *scheduler, *gate, metrics,
+      [this](const std::string& why) { fail(Error(ErrorCode::unknown_server_error, why)); });
+}
+
 Result<> Streams::start() {
   Content& c = *content_;
   MR_TRY(c.open_log());
@@ -166,23 +213,8 @@ Result<> Streams::start() {
   c.metrics.set_workers(c.workers->concurrency());
   c.io = c.env.make_io_executor(io_threads, "commit");
   c.scheduler = std::make_unique<Scheduler>(*c.workers);
-  c.environment.clock = &c.env.clock();
-  c.environment.consumer = c.consumer.get();
-  c.environment.producer = c.producer.get();
-  c.environment.scheduler = c.scheduler.get();
-  c.environment.global_lock = &c.global_lock;
-  c.environment.exactly_once = is_exactly_once(c.config);
-  c.environment.embedded = c.log.is_embedded();
-  c.environment.repartition_topics = c.topics.repartition_topics;
-  c.environment.on_cut = [&c](TaskRunner&) { c.committer->on_cut(); };
-  c.environment.on_failure = [&c](TaskRunner& runner, const TaskFailure& f) { c.redo->on_task_failure(runner, f); };
-  c.environment.max_idle_ns = nanoseconds(c.config.duration("max.task.idle.ms"));
-  c.environment.wake_at = [&c](TaskId id, std::int64_t at) { c.workers->post_at(at, [&c, id] { c.tasks->wake(id); }); };
-  c.environment.on_full_tail = [&c] { c.committer->commit_soon(); };
-  c.environment.on_full_memory = [&c](TaskRunner& runner) { c.committer->relieve(runner); };
-  c.global = std::make_unique<GlobalTask>(
-      c.topology, task_settings(c.config).on_deserialization_error, *c.consumer, *c.scheduler, c.global_lock, c.metrics,
-      [&c](const std::string& why) { c.fail(Error(ErrorCode::unknown_server_error, why)); });
+  c.make_environment();
+  c.make_global_task();
   c.tasks =
       std::make_unique<TaskGroup>(TaskGroupParts{c.env, c.log, *c.consumer, *c.producer, *c.io, c.config, c.topology,
                                                  c.topics, c.global->stores(), c.metrics, c.environment});
@@ -193,16 +225,24 @@ Result<> Streams::start() {
   MR_TRY(c.global->load(c.log.admin()));
   MR_TRY(c.tasks->open(static_cast<std::size_t>(c.workers->concurrency())));
   c.open_committer();
-  {
-    MonitorLock lock(c.monitor);
-    c.state = StreamsState::running;
-  }
-  auto awake = c.tasks->watch_inputs();
-  if (awake) awake = c.global->follow();
-  c.tasks->wake_all();
-  c.committer->start();
-  c.redo->begin();
+  auto awake = c.wake();
+  if (!awake) c.stop();
   return awake;
+}
+
+// Tasks run from here on, and may fail at once.
+Result<> Streams::Content::wake() {
+  MR_TRY(tasks->watch_inputs());
+  MR_TRY(global->follow());
+  {
+    MonitorLock lock(monitor);
+    is_made = true;
+    if (!failure) state = StreamsState::running;
+  }
+  tasks->wake_all();
+  committer->start();
+  redo->begin();
+  return {};
 }
 
 void Streams::Content::open_committer() {
@@ -281,30 +321,25 @@ void Streams::stop_waiting() {
   content_->monitor.notify_all();
 }
 
+// ---------------------------------------------------------------- close
+
 Result<> Streams::close(Duration timeout) {
   Content& c = *content_;
-  std::optional<Error> problem = c.failed();
   {
     MonitorLock lock(c.monitor);
     if (c.state == StreamsState::not_running || c.state == StreamsState::created) return {};
     c.state = StreamsState::pending_shutdown;
   }
-  if (auto quiet = c.tasks->ignore_inputs(); !quiet && !problem) problem = quiet.error();
-  c.environment.is_closing.store(true);
-  c.committer->end_trials();
-  const std::int64_t redone_before = c.redo->times();
-  if (!problem) {
-    auto committed = c.committer->commit_and_wait(timeout);
-    if (!committed && committed.error().code() == ErrorCode::request_timed_out) return std::move(committed).error();
-    if (!committed) problem = committed.error();
-  }
-  c.committer->stop();
-  c.redo->end();
-  {
-    MonitorLock lock(c.monitor);
-    if (c.failure && !problem) problem = c.failure;
-  }
-  c.tasks->stop();
+  const std::int64_t until_ns = later(c.env.clock().monotonic_ns(), timeout);
+  if (!std::exchange(c.closing.has_begun, true)) c.begin_close();
+  MR_TRY(c.commit_last(timeout));
+  std::optional<Error>& problem = c.closing.problem;
+  const Duration left{std::max<std::int64_t>(until_ns - c.env.clock().monotonic_ns(), 0) / 1'000'000};
+  if (!c.stop(left))
+    return Error(ErrorCode::request_timed_out, "a task has not stopped after " + std::to_string(timeout.count()) +
+                                                   " ms: it is still in a record" +
+                                                   (problem ? ". What stops it: " + problem->text() : ""));
+  if (!problem) problem = c.failed();
   c.workers->drain();
   if (!problem)
     if (auto written = c.committer->checkpoint_and_wait(); !written) problem = written.error();
@@ -316,10 +351,44 @@ Result<> Streams::close(Duration timeout) {
   MonitorLock lock(c.monitor);
   c.state = StreamsState::not_running;
   if (problem) return *problem;
-  if (c.redo->times() != redone_before)
+  if (c.redo->times() != c.closing.redone_before)
     return Error(ErrorCode::unknown_server_error,
                  "not all that was processed is committed; the next start does the rest again: " + c.redo->why());
   return {};
+}
+
+// Nothing further is taken.
+void Streams::Content::begin_close() {
+  closing.problem = failed();
+  closing.redone_before = redo->times();
+  if (auto quiet = tasks->ignore_inputs(); !quiet && !closing.problem) closing.problem = quiet.error();
+  global->stop();
+  if (auto quiet = global->ignore_inputs(); !quiet && !closing.problem) closing.problem = quiet.error();
+  environment.is_closing.store(true);
+  committer->end_trials();
+}
+
+// Error: it takes longer. Whatever else went wrong is the problem of the close.
+Result<> Streams::Content::commit_last(Duration timeout) {
+  if (closing.problem || closing.is_committed) return {};
+  auto committed = committer->commit_and_wait(timeout);
+  if (!committed && committed.error().code() == ErrorCode::request_timed_out) return std::move(committed).error();
+  if (!committed) closing.problem = committed.error();
+  closing.is_committed = true;
+  return {};
+}
+
+// No commit, no redo and no task is under way any more, as far as there are any. False: after `timeout` there is.
+bool Streams::Content::stop(std::optional<Duration> timeout) {
+  if (global) global->stop();
+  const std::int64_t until_ns = timeout ? later(env.clock().monotonic_ns(), *timeout) : INT64_MAX;
+  const auto left = [&]() -> std::optional<Duration> {
+    if (!timeout) return std::nullopt;
+    return Duration(std::max<std::int64_t>(until_ns - env.clock().monotonic_ns(), 0) / 1'000'000);
+  };
+  if (committer && !committer->stop(left())) return false;
+  if (redo && !redo->end(left())) return false;
+  return !tasks || tasks->stop(left());
 }
 
 void Streams::set_uncaught_exception_handler(std::function<StreamThreadExceptionResponse(const Error&)> handler) {
@@ -333,8 +402,8 @@ StreamsState Streams::state() const {
   MonitorLock lock(content_->monitor);
   return content_->state;
 }
-std::int64_t Streams::processed() const { return content_->tasks ? content_->tasks->processed() : 0; }
-std::int64_t Streams::commits() const { return content_->committer ? content_->committer->commits() : 0; }
+std::int64_t Streams::processed() const { return content_->has_been_made() ? content_->tasks->processed() : 0; }
+std::int64_t Streams::commits() const { return content_->has_been_made() ? content_->committer->commits() : 0; }
 std::vector<MetricValue> Streams::metrics() const {
   std::vector<MetricValue> all = content_->metrics.read();
   for (MetricValue& m : content_->log.metrics()) all.push_back(std::move(m));
@@ -349,7 +418,7 @@ Result<StoreQueries> Streams::Content::queries() const {
                  "a store was asked from inside an operator, where waiting for another task would stop this one: join "
                  "the table instead");
   MonitorLock lock(monitor);
-  if (state == StreamsState::running) return StoreQueries(env, *tasks, *global);
+  if (state == StreamsState::running) return StoreQueries(env, topology, *tasks, *global);
   return Error(ErrorCode::invalid_request, "the application is " + std::string(name_of(state)) +
                                                "; its stores answer while it is RUNNING" +
                                                (failure ? ". It was stopped by: " + failure->text() : ""));

@@ -45,7 +45,7 @@ class Streams {
  public:
   // `env` and `log` outlive it. Throws ConfigError.
   Streams(std::string name, Topology topology, const StreamsOptions& options, Env& env, LogClient& log);
-  // Closes, without waiting for more than a moment.
+  // Closes, and then waits for what still runs, however long: a lambda that does not return.
   ~Streams();
   Streams(const Streams&) = delete;
 
@@ -55,18 +55,20 @@ class Streams {
   // processed and committed. Returns then, or with the error that stopped it. May be called once, after start().
   // `progress`: called now and then with the number of records processed.
   Result<> run_until_end_of_input(const std::function<void(std::int64_t)>& progress = {});
-  // Waits until it stops by an error, or stop_waiting() is called (from any thread; not from a signal handler).
+  // Waits until it stops by an error (tasks then take no further records), or stop_waiting() is called (from any
+  // thread; not from a signal handler).
   Result<> wait();
   void stop_waiting();
   // Finishes the records in hand, commits once, checkpoints. Errors: what stopped it before, or the last commit's;
   // UNKNOWN_SERVER_ERROR if that commit had to be taken back (its outcome was unknown and it was not done, or a task
   // failed in its part of it): then all is as of the commit before, and the next start does the rest again;
-  // REQUEST_TIMED_OUT if that commit was not done in time (a lambda that does not return): close() may then be called
-  // again; the destructor waits for the lambda. The state directory is held until this object is gone.
+  // REQUEST_TIMED_OUT if that commit was not done in time, or a task has not stopped (a lambda that does not return):
+  // close() may then be called again, and has the same to say about what was taken back; the destructor waits for the
+  // lambda. What is written then, the checkpoint, is waited for. The state directory is held until this object is gone.
   Result<> close(Duration timeout = 60s);
 
   // Asked, in a task's thread, when a processor or a record's deserialisation failed and its handler says fail; until
-  // one is set, the application stops. Before start().
+  // one is set, the application stops, as it does if the handler itself throws. Before start().
   void set_uncaught_exception_handler(std::function<StreamThreadExceptionResponse(const Error&)> handler);
 
   StreamsState state() const;
@@ -89,10 +91,11 @@ class Streams {
   // One value of a key-value store, as its task sees it now (uncommitted updates included, as in Kafka Streams). The
   // visitor is called with the value, or null, in the task's thread (a global table's: in the caller's, and the table
   // waits); what it throws is thrown here. `key`: serialised. Errors: INVALID_CONFIG (no such store), INVALID_REQUEST
-  // (not running, or asked from inside an operator), REQUEST_TIMED_OUT.
+  // (not running, asked from inside an operator, or the store is a window store), REQUEST_TIMED_OUT.
   using QueryVisitor = std::function<void(ValueAndTimestamp)>;
   Result<> query(std::string_view store, BytesView key, const QueryVisitor& visitor, Duration timeout = 10s) const;
   // One window of a window store: that of `key` which starts at `window_start`. Null, too, if it has expired.
+  // INVALID_REQUEST also if it is no window store.
   Result<> query(std::string_view store, BytesView key, Timestamp window_start, const QueryVisitor& visitor,
                  Duration timeout = 10s) const;
 

@@ -93,7 +93,7 @@ std::vector<ConfigKey> state_and_task_keys() {
       {.name = "num.stream.threads",
        .type = ConfigType::integer,
        .initial = "0",
-       .valid = between(0, 1024),
+       .valid = between(0, 256),
        .doc = "How many tasks run at once. 0: as many as the process has cores.",
        .kafka = "Kafka's default is 1"},
       {.name = "num.partitions",
@@ -153,8 +153,9 @@ std::vector<ConfigKey> state_and_task_keys() {
       {.name = "transaction.timeout.ms",
        .type = ConfigType::duration_ms,
        .initial = "10000",
-       .valid = at_least(1),
-       .doc = "How long a transaction may take before the coordinator aborts it."},
+       .valid = between(1, 900'000),
+       .doc = "How long a transaction may take before the coordinator aborts it; at most Kafka's "
+              "`transaction.max.timeout.ms`. Exactly once, `commit.interval.ms` must not be longer."},
       {.name = "windowstore.changelog.additional.retention.ms",
        .type = ConfigType::duration_ms,
        .initial = "86400000",
@@ -205,6 +206,15 @@ void check_optimization(const ConfigValues& values) {
     refuse("expected none, all, or a list of " + std::string(reuse_rule) + " and " + merge_rule);
 }
 
+// Each transaction would be aborted before its commit. Source: StreamsConfig.verifyEOSTransactionTimeoutCompatibility.
+void check_transaction_timeout(const Config& config) {
+  const Duration interval = commit_interval(config), timeout = config.duration("transaction.timeout.ms");
+  if (is_exactly_once(config) && timeout < interval)
+    throw ConfigError("transaction.timeout.ms=" + std::to_string(timeout.count()) +
+                      " is lower than commit.interval.ms=" + std::to_string(interval.count()) +
+                      ": every transaction would be aborted before it is committed. Raise the one, or lower the other");
+}
+
 }  // namespace
 
 Config streams_config(const ConfigValues& values) {
@@ -217,6 +227,7 @@ Config streams_config(const ConfigValues& values) {
   });
   if (config.is_set("application.id") && (!fits || id.empty() || id == "." || id == ".."))
     throw ConfigError("application.id=" + id + " is not valid: expected letters, digits, '.', '_' and '-'");
+  check_transaction_timeout(config);
   return config;
 }
 

@@ -108,12 +108,22 @@ std::function<double()> StreamsMetrics::add_busy(const std::string& task, Meter 
   std::lock_guard lock(mutex_);
   busy_.emplace(task, busy_ns);
   return [this, busy_ns] {
-    const std::int64_t now_ns = clock_.monotonic_ns();
-    double all = 0;
-    std::lock_guard lock(mutex_);
-    for (const auto& [id, busy] : busy_) all += busy.rate(now_ns);
-    return all > 0 ? busy_ns.rate(now_ns) / all : 0;
+    const double all = busy_in_all_.load();
+    return all > 0 ? std::min(busy_ns.rate(clock_.monotonic_ns()) / all, 1.0) : 0;
   };
+}
+
+double StreamsMetrics::busy_in_all() const {
+  const std::int64_t now_ns = clock_.monotonic_ns();
+  double all = 0;
+  std::lock_guard lock(mutex_);
+  for (const auto& [id, busy] : busy_) all += busy.rate(now_ns);
+  return all;
+}
+
+std::vector<MetricValue> StreamsMetrics::read() const {
+  busy_in_all_.store(busy_in_all());
+  return documented_.read();
 }
 
 void StreamsMetrics::add_lag(const std::string& task, std::function<double()> lag) {

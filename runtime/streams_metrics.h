@@ -36,7 +36,7 @@ class StreamsMetrics {
   Tags global_tags(const std::string& task) const {
     return {{"thread-id", application_id_ + "-GlobalStreamThread"}, {"task-id", task}};
   }
-  std::vector<MetricValue> read() const { return documented_.read(); }
+  std::vector<MetricValue> read() const;
 
   // The application's state is asked when metrics are read: as Kafka's number, and its name.
   void watch_state(std::function<std::pair<int, std::string>()> state);
@@ -54,19 +54,22 @@ class StreamsMetrics {
   void forget_task(const std::string& task);
 
   // A task takes part in active-process-ratio, and one of its inputs in records-lag-max; for as long as the metrics
-  // live. `busy_ns` counts the time that the task was processed; it is returned as a ratio of all tasks' time.
+  // live. `busy_ns` counts the time that the task was processed; it is returned as a ratio of all tasks' time, which
+  // read() sums once.
   std::function<double()> add_busy(const std::string& task, Meter busy_ns);
   void add_lag(const std::string& task, std::function<double()> lag);
 
  private:
   double largest_lag() const;
+  double busy_in_all() const;
   const std::string application_id_;
   std::atomic<int> workers_{1};
   Clock& clock_;
   DocumentedMetrics documented_;
 
-  mutable std::mutex mutex_;                // all below: several threads report
-  std::multimap<std::string, Meter> busy_;  // by task
+  mutable std::atomic<double> busy_in_all_{0};  // at the last read()
+  mutable std::mutex mutex_;                    // all below: several threads report
+  std::multimap<std::string, Meter> busy_;      // by task
   std::multimap<std::string, std::function<double()>> lags_;
   Meter commits_, checkpoints_, checkpoint_rows_, created_, closed_, redone_;
   RecentValues commit_latency_, checkpoint_latency_;

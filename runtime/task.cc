@@ -186,9 +186,9 @@ void Task::processing_failed(const RecordRef& record, std::exception_ptr what) {
   } catch (const StoreError&) {
     throw;  // of the disk or a serde: no handler may skip it, the store would be wrong in silence
   } catch (...) {
-    ++counters_.dropped;
-    log_warn("a processor failed; the record is skipped",
-             {{"task", id_.text()}, {"where", where(*record.context)}, {"why", thrown()}});
+    if (counters_.drop())
+      log_warn("a processor failed; the record is skipped",
+               {{"task", id_.text()}, {"where", where(*record.context)}, {"why", thrown()}});
   }
 }
 

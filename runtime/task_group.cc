@@ -310,15 +310,16 @@ TaskRunner* TaskGroup::find(TaskId id) const {
 
 // ---------------------------------------------------------------- abort
 
-bool TaskGroup::stop() {
-  return stop_those([](const TaskRunner&) { return true; });
+bool TaskGroup::stop(std::optional<Duration> timeout) {
+  return stop_those([](const TaskRunner&) { return true; }, timeout);
 }
 
 bool TaskGroup::stop(const std::set<TaskId>& ids) {
-  return stop_those([&](const TaskRunner& r) { return ids.contains(r.task().id()); });
+  return stop_those([&](const TaskRunner& r) { return ids.contains(r.task().id()); }, std::nullopt);
 }
 
-bool TaskGroup::stop_those(const std::function<bool(const TaskRunner&)>& which) {
+bool TaskGroup::stop_those(const std::function<bool(const TaskRunner&)>& which, std::optional<Duration> timeout) {
+  const std::int64_t until_ns = timeout ? later(parts_.env.clock().monotonic_ns(), *timeout) : INT64_MAX;
   std::vector<TaskRunner*> stopped;
   {
     // From here on nobody wakes a task: who posts, resumes or wakes has either done so or finds it stopped.
@@ -336,7 +337,7 @@ bool TaskGroup::stop_those(const std::function<bool(const TaskRunner&)>& which) 
   Monitor monitor;
   MonitorLock lock(monitor);
   while (!parts_.env.wait(lock, all_idle, 1ms))  // nobody tells when a slice ends
-    if (!parts_.env.is_alive()) return false;
+    if (!parts_.env.is_alive() || parts_.env.clock().monotonic_ns() >= until_ns) return false;
   return true;
 }
 
@@ -473,11 +474,11 @@ bool TaskGroup::is_closed() const {
   return is_closed_;
 }
 
-bool TaskGroup::post(TaskId id, const std::function<void(Task&)>& job) const {
+bool TaskGroup::post(TaskId id, const std::function<void(Task&)>& job, const std::function<bool()>& is_wanted) const {
   std::shared_lock lock(mutex_);
   TaskRunner* runner = find(id);
   if (is_closed_ || !runner) return false;
-  runner->post([runner, job] { job(runner->task()); });
+  runner->post([runner, job] { job(runner->task()); }, is_wanted);
   return true;
 }
 

@@ -49,9 +49,9 @@ class TaskGroup {
   // After lock(): opens every task, restored, `lanes` of them at once (at least 1). Errors: the databases', the log's,
   // what a user's code throws in init or in a serde.
   Result<> open(std::size_t lanes);
-  // No task runs any more when it returns (a lambda that does not return is waited for); queries that wait are
-  // answered. False: the simulated node died.
-  bool stop();
+  // No task runs any more when it returns (a lambda that does not return is waited for, at most for `timeout`); queries
+  // that wait are answered. False: some still do, or the simulated node died.
+  bool stop(std::optional<Duration> timeout = std::nullopt);
   // The same for some tasks alone.
   bool stop(const std::set<TaskId>& ids);
   // After stop(): discards all that is not committed and opens every task anew, at `committed`; those on probation
@@ -85,8 +85,9 @@ class TaskGroup {
   // The tasks that have the store, first that to which Kafka's default partitioner gives `key`; empty: there is no such
   // store.
   std::vector<TaskId> holders(std::string_view store, BytesView key) const;
-  // Runs `job` in the task, between two records. False: the tasks are being opened anew, or closed.
-  bool post(TaskId id, const std::function<void(Task&)>& job) const;
+  // Runs `job` in the task, between two records, unless `is_wanted` has come to say no. False: the tasks are being
+  // opened anew, or closed.
+  bool post(TaskId id, const std::function<void(Task&)>& job, const std::function<bool()>& is_wanted) const;
   bool is_closed() const;
 
  private:
@@ -104,7 +105,7 @@ class TaskGroup {
   Result<> restore(Opened& task, const OffsetsToCommit& committed, std::size_t memory_bytes);
   static void follow_input(Member::StoreTail& tail, TopicPartition source, const Restored& restored,
                            const TaskDatabase& database, const OffsetsToCommit& committed);
-  bool stop_those(const std::function<bool(const TaskRunner&)>& which);
+  bool stop_those(const std::function<bool(const TaskRunner&)>& which, std::optional<Duration> timeout);
   void close(TaskRunner& runner);
   std::size_t memory_bytes() const { return static_cast<std::size_t>(parts_.config.integer("state.memory.bytes")); }
   Result<> watch_inputs_of(TaskRunner& runner);

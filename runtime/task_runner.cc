@@ -42,13 +42,22 @@ void TaskRunner::release() {
   environment_.scheduler->wake(*this);
 }
 
-void TaskRunner::post(std::function<void()> job) {
+void TaskRunner::post(std::function<void()> job, std::function<bool()> is_wanted) {
   {
     std::lock_guard lock(jobs_mutex_);
-    jobs_.push_back(std::move(job));
+    if (jobs_.size() >= sweep_at_) {
+      std::erase_if(jobs_, [](const Posted& p) { return p.is_wanted && !p.is_wanted(); });
+      sweep_at_ = std::max(jobs_before_sweep, 2 * jobs_.size());
+    }
+    jobs_.push_back({std::move(job), std::move(is_wanted)});
   }
   has_jobs_.store(true);
   wake();
+}
+
+std::size_t TaskRunner::jobs_waiting() {
+  std::lock_guard lock(jobs_mutex_);
+  return jobs_.size();
 }
 
 void TaskRunner::wake() {
@@ -64,12 +73,12 @@ void TaskRunner::note_checkpoint(std::size_t index, std::int64_t sequence) {
 
 void TaskRunner::run_jobs() {
   if (!has_jobs_.exchange(false)) return;
-  std::vector<std::function<void()>> jobs;
+  std::vector<Posted> jobs;
   {
     std::lock_guard lock(jobs_mutex_);
     jobs.swap(jobs_);
   }
-  for (auto& job : jobs) job();
+  for (Posted& p : jobs) p.job();
 }
 
 bool TaskRunner::has_processed_to(std::size_t index, Offset end) {
@@ -280,11 +289,17 @@ bool TaskRunner::mind_memory(std::int64_t now) {
 // Between two looks at the clock.
 bool TaskRunner::must_yield(std::int64_t until) const {
   const bool cuts = cut_asked_.load(std::memory_order_relaxed) != CutAsked::none && !is_trying_;
+  if (environment_.has_failed.load(std::memory_order_relaxed) || environment_.keeps_out_global_task()) return true;
   return cuts || environment_.clock->monotonic_ns() >= until;
 }
 
+bool TaskRunner::may_process() const {
+  return !suspended_.load() && !environment_.has_failed.load() && (is_trying_ || !environment_.is_closing.load());
+}
+
 bool TaskRunner::slice() {
-  std::shared_lock globals(*environment_.global_lock);
+  const GlobalSlice globals(environment_.globals, task_->id());
+  if (!globals) return false;  // it wakes us
   run_jobs();
   if (release_requested_.exchange(false)) {
     append_held();
@@ -296,8 +311,7 @@ bool TaskRunner::slice() {
     if (output_->is_holding()) return false;  // the last transaction is not decided yet: release() wakes us
     make_cut();
   }
-  const bool may_process = !suspended_.load() && (is_trying_ || !environment_.is_closing.load());
-  if (!may_process || output_->held_bytes() > held_bytes_max) return false;
+  if (!may_process() || output_->held_bytes() > held_bytes_max) return false;
   const std::int64_t started_ns = environment_.clock->monotonic_ns(), until = started_ns + slice_ns;
   if (is_stuck_ && mind_memory(started_ns)) {  // note_checkpoint() wakes us
     if (is_trying_) make_cut();
@@ -313,6 +327,7 @@ bool TaskRunner::slice() {
     while (left-- > 0 && task_->process_one()) {
       if (has_dry_input()) break;  // it must be asked for more before the others go on: their records may be younger
       if (environment_.max_idle_ns > 0 && waits_for_input()) break;
+      if (environment_.keeps_out_global_task()) break;
     }
     if (must_yield(until)) break;
   }

@@ -10,10 +10,10 @@
 #include <functional>
 #include <mutex>
 #include <set>
-#include <shared_mutex>
 #include <vector>
 
 #include "millrace/base/env.h"
+#include "millrace/runtime/global_gate.h"
 #include "millrace/runtime/record_collector.h"
 #include "millrace/runtime/scheduler.h"
 #include "millrace/runtime/task.h"
@@ -37,7 +37,7 @@ struct RunnerEnvironment {
   Consumer* consumer = nullptr;
   Producer* producer = nullptr;
   Scheduler* scheduler = nullptr;
-  std::shared_mutex* global_lock = nullptr;  // held shared for a slice: global stores do not change within one
+  GlobalGate* globals = nullptr;  // which slices are within; null: there are no global tables
   bool exactly_once = true;
   bool embedded = true;
   std::set<std::string>
@@ -60,6 +60,9 @@ struct RunnerEnvironment {
   // The application is about to make its last commit: tasks take part in commits and answer queries but process nothing
   // more, which the next start would do again.
   std::atomic<bool> is_closing{false};
+  // It has failed: nothing is committed any more, and what was processed further would be done again.
+  std::atomic<bool> has_failed{false};
+  bool keeps_out_global_task() const { return globals && globals->is_wanted(); }
 };
 
 class TaskRunner final : public Runnable {
@@ -98,8 +101,11 @@ class TaskRunner final : public Runnable {
   Cut& cut() { return cut_; }
   // A checkpoint holds store number `index` up to `sequence`; taken note of at the next slice.
   void note_checkpoint(std::size_t index, std::int64_t sequence);
-  // Runs `job` in the task, between two records. Threads: any.
-  void post(std::function<void()> job);
+  // Runs `job` in the task, between two records. Once `is_wanted` (if any) says no, which it then goes on saying, the
+  // job may be dropped: so what was given up while a lambda does not return does not pile up. Threads: any.
+  void post(std::function<void()> job, std::function<bool()> is_wanted = {});
+  // How many wait. Threads: any.
+  std::size_t jobs_waiting();
   // Runs what was posted, in the caller's thread. Only after stop(), while the task is idle.
   void answer_jobs();
   // From now on the task processes nothing, for good. Threads: any.
@@ -123,6 +129,7 @@ class TaskRunner final : public Runnable {
   std::int64_t processed() const { return processed_.load(std::memory_order_relaxed); }
 
  private:
+  static constexpr std::size_t jobs_before_sweep = 256;
   bool slice();
   bool fetch_input();
   bool fetch(std::size_t index);
@@ -134,6 +141,7 @@ class TaskRunner final : public Runnable {
   void begin_trial();
   bool is_trial_over(bool more, std::int64_t now) const;
   bool has_passed() const;
+  bool may_process() const;
   bool must_yield(std::int64_t until) const;
   void publish_positions();
   void run_jobs();
@@ -159,7 +167,12 @@ class TaskRunner final : public Runnable {
   std::atomic<bool> suspended_{false};
   std::atomic<std::int64_t> processed_{0};
   std::mutex jobs_mutex_;
-  std::vector<std::function<void()>> jobs_;
+  struct Posted {
+    std::function<void()> job;
+    std::function<bool()> is_wanted;
+  };
+  std::vector<Posted> jobs_;
+  std::size_t sweep_at_ = jobs_before_sweep;  // so many jobs: those that nobody wants are dropped
   Cut cut_;
   std::int64_t trimmed_at_ = 0;
   bool is_stuck_ = false;         // over its memory, and waiting for a checkpoint

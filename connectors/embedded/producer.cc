@@ -368,7 +368,10 @@ Result<> EmbeddedProducer::flush() {
     acknowledged = Error(ErrorCode::request_timed_out,
                          "producer " + config_.client_id + ": acknowledgements that had begun will not end");
   }
-  if (auto error = std::exchange(first_error_, std::nullopt)) return *std::move(error);
+  if (std::optional<Error> error = first_error_) {
+    if (!in_transaction_) first_error_.reset();  // else no commit may pass it over: an abort forgets it
+    return *std::move(error);
+  }
   return acknowledged;
 }
 

@@ -98,7 +98,7 @@ class EmbeddedProducer final : public Producer, public std::enable_shared_from_t
   Appended appended_;
   std::size_t buffered_ = 0;
   std::map<std::string, PartitionId> sticky_;
-  std::optional<Error> first_error_;  // since the last flush
+  std::optional<Error> first_error_;  // since the last flush, or in this transaction
   bool linger_armed_ = false;
   std::set<std::uint64_t> acknowledging_;  // who has taken of appended_ and not yet told all senders
   std::uint64_t next_acknowledging_ = 0;

@@ -129,10 +129,31 @@ TYPED_TEST_P(ProducerContract, an_abort_out_of_turn_takes_nothing_away) {
   EXPECT_TRUE(sent.get());
 }
 
+TYPED_TEST_P(ProducerContract, a_transaction_that_has_lost_a_record_is_not_committed_whoever_has_heard_of_it) {
+  this->make_topic("t");
+  this->make_topic("gone");
+  ProducerConfig config;
+  config.transactional_id = "tx";
+  auto producer = this->patient_producer(config);
+  MR_ASSERT_OK(producer->begin_transaction());
+  auto kept = producer->send(this->record_of("t", "a"));
+  auto lost = producer->send(this->record_of("gone", "b"));
+  MR_ASSERT_OK(this->client().admin().delete_topic("gone"));
+  EXPECT_EQ(producer->flush().error().code(), ErrorCode::unknown_topic_or_partition);
+  EXPECT_EQ(producer->commit_transaction().error().code(), ErrorCode::unknown_topic_or_partition);
+  MR_ASSERT_OK(producer->abort_transaction());
+  EXPECT_FALSE(lost.get());
+  MR_ASSERT_OK(producer->begin_transaction());
+  auto next = producer->send(this->record_of("t", "c"));
+  MR_EXPECT_OK(producer->commit_transaction());
+  EXPECT_EQ(this->values({"t", 0}), (std::vector<std::string>{"c"}));
+}
+
 REGISTER_TYPED_TEST_SUITE_P(ProducerContract, init_transactions_forgets_what_the_transaction_before_it_has_queued,
                             a_delivery_callback_that_throws_is_logged_and_the_others_are_called,
                             a_flush_in_a_delivery_callback_is_refused,
                             a_delivery_callback_may_hold_the_last_reference_to_its_producer,
-                            what_was_acknowledged_takes_no_buffer_memory, an_abort_out_of_turn_takes_nothing_away);
+                            what_was_acknowledged_takes_no_buffer_memory, an_abort_out_of_turn_takes_nothing_away,
+                            a_transaction_that_has_lost_a_record_is_not_committed_whoever_has_heard_of_it);
 
 }  // namespace millrace

@@ -195,5 +195,47 @@ TEST_F(RunTest, a_data_directory_that_is_in_use_is_refused) {
   EXPECT_THAT(err_, HasSubstr(data()));
 }
 
+TEST_F(RunTest, an_argument_that_there_is_already_is_told_and_not_thrown) {
+  std::string mine = "x";
+  RunOptions options;
+  options.arguments = {{"--config", "my own", &mine}};
+  EXPECT_EQ(run({}, options), 1);
+  EXPECT_THAT(err_, HasSubstr("config"));
+}
+
+TEST_F(RunTest, never_throws_whatever_the_topology_throws) {
+  EXPECT_EQ(run({}, {}, [](StreamsBuilder&) { throw 7; }), 1);
+  EXPECT_THAT(err_, HasSubstr("no std::exception"));
+}
+
+TEST_F(RunTest, says_what_stopped_it_though_its_metrics_cannot_be_written_either) {
+  {
+    auto log = make_log_client(real_env(), data(), {});
+    ASSERT_TRUE(log);
+    ASSERT_TRUE((*log)->admin().create_topic({"in", 1, {}}));
+    auto producer = *(*log)->make_producer({});
+    ASSERT_TRUE(producer->send(ProducerRecord{"in", 0, Bytes("k"), Bytes("v"), {}, {}}).get());
+  }
+  const auto folder = dir_ / "metrics";
+  const auto topology = [&](bool fails) {
+    return [&, fails](StreamsBuilder& builder) {
+      builder.stream(in)
+          .map_values([&, fails](const std::string& v) {
+            std::filesystem::remove_all(folder);  // the disk is full, say
+            if (fails) throw std::runtime_error("cannot digest " + v);
+            return v;
+          })
+          .to(out);
+    };
+  };
+  const std::vector<std::string> arguments{"--until-end-of-input", "--metrics-file", folder / "app.prom"};
+  std::filesystem::create_directories(folder);
+  EXPECT_EQ(run(arguments, {}, topology(true)), 1);
+  EXPECT_THAT(err_, AllOf(HasSubstr("cannot digest v"), HasSubstr("metrics are not written")));
+  std::filesystem::create_directories(folder);
+  EXPECT_EQ(run(arguments, {}, topology(false)), 0);
+  EXPECT_THAT(err_, HasSubstr("metrics are not written"));
+}
+
 }  // namespace
 }  // namespace millrace

@@ -108,5 +108,27 @@ TEST_F(TestTopicsTest, a_serde_that_refuses_a_value_says_which_topic) {
               HasSubstr("topic orders: the value does not serialise: it is empty"));
 }
 
+TEST_F(TestTopicsTest, topics_are_read_beside_each_other_and_while_more_is_written) {
+  auto in = driver.input(orders);
+  auto pay = driver.input(payments);
+  auto counted = driver.output(totals);
+  auto paid = driver.output(latest);
+  in.pipe("a", "1");
+  pay.pipe("p", "x");
+  in.pipe("a", "2");
+  EXPECT_EQ(counted.read().value, 1);
+  pay.pipe("p", "y");
+  EXPECT_EQ(*paid.read().value, "x");
+  in.pipe("b", "3");
+  const auto rest = counted.read_all();
+  ASSERT_EQ(rest.size(), 2u);
+  EXPECT_EQ(rest[0].value, 2);
+  EXPECT_EQ(rest[1].key, "b");
+  EXPECT_TRUE(counted.empty());
+  EXPECT_FALSE(paid.empty());
+  EXPECT_EQ(*paid.read().value, "y");
+  EXPECT_TRUE(paid.read_all().empty());
+}
+
 }  // namespace
 }  // namespace millrace

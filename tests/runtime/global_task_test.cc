@@ -26,7 +26,7 @@ class GlobalTaskTest : public ::testing::Test {
     log_.create("rates", 2);
   }
   GlobalTask& make(OnError on_error = OnError::fail) {
-    task_ = std::make_unique<GlobalTask>(topology_, on_error, log_, scheduler_, lock_, metrics_,
+    task_ = std::make_unique<GlobalTask>(topology_, on_error, log_, scheduler_, gate_, metrics_,
                                          [this](const std::string& why) { failures_.push_back(why); });
     return *task_;
   }
@@ -60,7 +60,13 @@ class GlobalTaskTest : public ::testing::Test {
   ScriptedLog log_;
   StepExecutor workers_;
   Scheduler scheduler_{workers_};
-  std::shared_mutex lock_;
+  GlobalGate gate_{env_, [this](TaskId id) { let_in_.push_back(id.text()); },
+                   [this](std::int64_t at) {
+                     if (at == 0) return scheduler_.wake(*task_);
+                     wake_at_.push_back(at);
+                   }};
+  std::vector<std::string> let_in_;
+  std::vector<std::int64_t> wake_at_;
   StreamsMetrics metrics_{"app", RecordingLevel::info, env_.clock()};
   std::vector<std::string> failures_;
   Topology topology_;
@@ -95,7 +101,7 @@ TEST_F(GlobalTaskTest, loads_from_the_start_of_the_log_and_leaves_out_what_is_ab
 
 TEST_F(GlobalTaskTest, a_topic_that_is_missing_is_an_error_of_the_load) {
   ScriptedLog empty;
-  GlobalTask task(topology_, OnError::fail, empty, scheduler_, lock_, metrics_, {});
+  GlobalTask task(topology_, OnError::fail, empty, scheduler_, gate_, metrics_, {});
   auto loaded = task.load(empty);
   ASSERT_FALSE(loaded);
   EXPECT_EQ(loaded.error().code(), ErrorCode::unknown_topic_or_partition);
@@ -206,6 +212,59 @@ TEST_F(GlobalTaskTest, lets_its_topic_go_when_it_ends) {
   task_.reset();
   put("a", 1);
   EXPECT_EQ(workers_.waiting(), 0u);
+}
+
+// ---------------------------------------------------------------- beside the tasks
+
+TEST_F(GlobalTaskTest, what_arrives_while_a_slice_is_inside_is_applied_when_it_has_left) {
+  GlobalTask& task = make();
+  ASSERT_TRUE(task.load(log_));
+  ASSERT_TRUE(task.follow());
+  workers_.run_all();
+  ASSERT_TRUE(gate_.enter({0, 0}));
+  put("a", 1);
+  workers_.run_all();
+  EXPECT_EQ(rows(), "");
+  gate_.leave();
+  workers_.run_all();
+  EXPECT_EQ(rows(), "a=1");
+}
+
+TEST_F(GlobalTaskTest, tasks_that_were_kept_out_go_on_when_it_is_through) {
+  GlobalTask& task = make();
+  ASSERT_TRUE(task.load(log_));
+  ASSERT_TRUE(task.follow());
+  workers_.run_all();
+  ASSERT_TRUE(gate_.enter({0, 0}));
+  put("a", 1);
+  workers_.run_all();
+  env_.advance(1s);
+  scheduler_.wake(task);
+  workers_.run_all();
+  ASSERT_FALSE(gate_.enter({0, 1})) << "it insists";
+  gate_.leave();
+  workers_.run_all();
+  EXPECT_EQ(rows(), "a=1");
+  EXPECT_THAT(let_in_, ElementsAre("0_1"));
+}
+
+TEST_F(GlobalTaskTest, once_stopped_it_applies_nothing_and_keeps_nobody_out) {
+  GlobalTask& task = make();
+  ASSERT_TRUE(task.load(log_));
+  ASSERT_TRUE(task.follow());
+  workers_.run_all();
+  ASSERT_TRUE(gate_.enter({0, 0}));
+  put("a", 1);
+  workers_.run_all();
+  env_.advance(1s);
+  scheduler_.wake(task);
+  workers_.run_all();
+  ASSERT_FALSE(gate_.enter({0, 1}));
+  task.stop();
+  EXPECT_THAT(let_in_, ElementsAre("0_1"));
+  gate_.leave();
+  workers_.run_all();
+  EXPECT_EQ(rows(), "");
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ class HurriedEnv final : public Env {
     HurriedExecutor(HurriedClock& clock, std::unique_ptr<Executor> real) : clock_(clock), real_(std::move(real)) {}
     void post(Job job) override { real_->post(std::move(job)); }
     void post_at(std::int64_t monotonic_ns, Job job) override {
-      real_->post_at(clock_.real(monotonic_ns), std::move(job));
+      real_->post_at(clock_.real(monotonic_ns) + 1, std::move(job));  // rounded up: not before its time
     }
     int concurrency() const override { return real_->concurrency(); }
     void drain() override { real_->drain(); }

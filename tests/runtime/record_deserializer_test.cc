@@ -11,6 +11,23 @@
 
 namespace millrace {
 namespace {
+// A value whose serde signals what it cannot read by an exception.
+struct Amount {
+  std::int64_t n = 0;
+};
+}  // namespace
+
+template <>
+struct Serde<Amount> {
+  static void write(const Amount& a, Bytes& out) { out += std::to_string(a.n); }
+  static Result<Amount> read(BytesView in) {
+    if (in == "odd") throw 42;
+    if (in == "one") throw std::runtime_error("no digits");
+    return Amount{std::stoll(std::string(in))};
+  }
+};
+
+namespace {
 
 using ::testing::AllOf;
 using ::testing::HasSubstr;
@@ -109,6 +126,23 @@ TEST_F(RecordDeserializerTest, the_sources_extractor_has_the_last_word_on_the_ti
   ASSERT_TRUE(records.read(record("u", zero)));
   EXPECT_THAT([&] { records.stamp({100}); },
               ThrowsMessage<StreamsError>(AllOf(HasSubstr("offset 7: the timestamp extractor"), HasSubstr("no age"))));
+}
+
+TEST_F(RecordDeserializerTest, a_serde_that_throws_goes_to_the_handler_with_its_place) {
+  const auto topology = [](StreamsBuilder& b) {
+    b.stream(Topic<std::string, Amount>{"in"}).for_each([](const Amount&) {});
+  };
+  EXPECT_THAT([&] { of(topology).read(record("u", "one")); },
+              ThrowsMessage<StreamsError>(
+                  AllOf(HasSubstr("topic in, partition 2, offset 7: the value"), HasSubstr("no digits"))));
+  RecordDeserializer& lenient = of(topology, OnError::skip);
+  counters_ = {};
+  ASSERT_TRUE(lenient.read(record("u", "1")));
+  EXPECT_FALSE(lenient.read(record("u", "one")));
+  EXPECT_FALSE(lenient.read(record("u", "odd"))) << "no std::exception";
+  EXPECT_EQ(counters_.dropped, 2);
+  ASSERT_TRUE(lenient.read(record("u", "2"))) << "the next one is as good as ever";
+  EXPECT_EQ(static_cast<const Amount*>(lenient.value())->n, 2);
 }
 
 }  // namespace

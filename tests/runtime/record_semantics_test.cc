@@ -358,7 +358,7 @@ TEST_F(RecordSemantics, what_a_failed_run_left_in_a_repartition_topic_is_not_cou
         .to_stream()
         .to(counts);
   };
-  auto failed = run(topology, {{"commit.interval.ms", "600000"}});
+  auto failed = run(topology, {{"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}});
   ASSERT_FALSE(failed);
   EXPECT_THAT(failed.error().message(), HasSubstr("it went boom"));
   EXPECT_EQ(text("app-by-value-repartition"), "") << "a committed reader sees what was aborted";
@@ -534,10 +534,13 @@ TEST_F(ValueCache, none_at_all_changes_no_output_and_no_changelog) {
 
 // With a record cache, what is written depends on when the commits are: here at the ends of the rounds alone.
 TEST_F(ValueCache, none_at_all_changes_nothing_behind_a_record_cache_either) {
-  const ConfigValues large{{"commit.interval.ms", "600000000"}, {"state.value.cache.max.bytes", "100000000"}};
+  const ConfigValues large{{"commit.interval.ms", "600000"},
+                           {"transaction.timeout.ms", "900000"},
+                           {"state.value.cache.max.bytes", "100000000"}};
   const Topics expected = run_all("large", large, real_env());
   HurriedEnv env;
-  const ConfigValues none{{"commit.interval.ms", "600000000"}, {"state.value.cache.max.bytes", "0"}};
+  const ConfigValues none{
+      {"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}, {"state.value.cache.max.bytes", "0"}};
   expect_same(run_all("none", none, env), expected);
 }
 

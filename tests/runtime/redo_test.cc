@@ -215,7 +215,8 @@ TEST_F(RedoTest, what_a_task_writes_in_a_trial_that_fails_is_read_by_nobody) {
   calls.fail("poison", 4);
   const auto healthy = joined(numbered("healthy", 100), {"poison", "last"});
   say(0, healthy);
-  auto streams = replacing({{"commit.interval.ms", "600000"}});  // only before trials
+  auto streams =
+      replacing({{"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}});  // only before trials
   ASSERT_TRUE(streams->start());
   auto ran = streams->run_until_end_of_input();
   ASSERT_TRUE(ran) << ran.error().text();
@@ -296,7 +297,9 @@ TEST_F(RedoTest, the_end_of_input_is_not_reached_while_a_task_fails_in_its_part_
     calls.reset();
     calls.fail("b", 2);
     say(0, {"a", "b", "c"});
-    auto streams = app(cached, {{"processing.guarantee", guarantee}, {"commit.interval.ms", "600000"}});
+    auto streams = app(
+        cached,
+        {{"processing.guarantee", guarantee}, {"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}});
     streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
     ASSERT_TRUE(streams->start());
     auto ran = streams->run_until_end_of_input();
@@ -319,7 +322,8 @@ TEST_F(RedoTest, a_close_says_that_a_task_failed_in_its_part_of_the_last_commit)
     calls.reset();
     calls.fail("b", 1);
     say(0, {"a", "b", "c"});
-    const ConfigValues config{{"processing.guarantee", guarantee}, {"commit.interval.ms", "600000"}};
+    const ConfigValues config{
+        {"processing.guarantee", guarantee}, {"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}};
     auto streams = app(cached, config);
     streams->set_uncaught_exception_handler([](const Error&) { return StreamThreadExceptionResponse::replace_thread; });
     ASSERT_TRUE(streams->start());
@@ -440,7 +444,7 @@ TEST_F(RedoTest, who_was_fenced_stops_and_the_one_that_fenced_it_goes_on) {
   config.transactional_id = "app-1";
   auto other = log_->make_producer(config);
   ASSERT_TRUE(other);
-  auto streams = app(counting, {{"commit.interval.ms", "600000"}});
+  auto streams = app(counting, {{"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}});
   streams->set_uncaught_exception_handler([&](const Error&) {
     EXPECT_TRUE((*other)->init_transactions());
     EXPECT_TRUE((*other)->begin_transaction());
@@ -484,7 +488,9 @@ TEST_F(RedoTest, at_least_once_the_others_do_nothing_twice_from_the_first_failur
   const auto others = numbered("other", 300);
   say(0, {"before", "poison", "after"});
   say(1, others);
-  auto streams = replacing({{"processing.guarantee", "at_least_once"}, {"commit.interval.ms", "600000"}});
+  auto streams = replacing({{"processing.guarantee", "at_least_once"},
+                            {"commit.interval.ms", "600000"},
+                            {"transaction.timeout.ms", "900000"}});
   ASSERT_TRUE(streams->start());
   auto ran = streams->run_until_end_of_input();
   ASSERT_TRUE(ran) << ran.error().text();

@@ -22,7 +22,7 @@ class RunnerFixture : public ::testing::Test {
     environment_.consumer = &log_;
     environment_.producer = &log_;
     environment_.scheduler = &scheduler_;
-    environment_.global_lock = &global_lock_;
+    environment_.globals = &gate_;
     environment_.on_cut = [this](TaskRunner& r) { log_.calls.push_back("cut " + r.task().id().text()); };
     environment_.on_failure = [this](TaskRunner&, const TaskFailure& f) { failures_.push_back(f); };
     environment_.wake_at = [this](TaskId, std::int64_t ns) { wake_at_.push_back(ns); };
@@ -51,7 +51,12 @@ class RunnerFixture : public ::testing::Test {
   ScriptedLog log_;
   StepExecutor workers_;
   Scheduler scheduler_{workers_};
-  std::shared_mutex global_lock_;
+  GlobalGate gate_{env_,
+                   [this](TaskId id) {
+                     for (auto& r : runners_)
+                       if (r->task().id() == id) r->wake();
+                   },
+                   [](std::int64_t) {}};
   BuilderPool pool_;
   GlobalStores global_stores_;
   TaskSettings settings_;

@@ -30,7 +30,7 @@ TEST_F(StoreMetricsTest, tell_calls_their_times_and_the_rows_that_rocksdb_has) {
 
 TEST_F(StoreMetricsTest, tell_how_much_the_record_cache_answers) {
   for (int i = 0; i < 50; ++i) say("k", "v");
-  run(count_by_key, {{"commit.interval.ms", "600000"}});
+  run(count_by_key, {{"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}});
   const Tags cache{{"record-cache-id", "counts"}};
   EXPECT_GE(value("stream-record-cache-metrics", "hit-ratio-max", cache), 0.5);
   EXPECT_LE(value("stream-record-cache-metrics", "hit-ratio-max", cache), 1);

@@ -155,5 +155,56 @@ TEST_F(StoreQueriesOfACountingApp, a_question_outlasts_the_tasks_being_opened_an
   ASSERT_TRUE(streams->close());
 }
 
+TEST_F(StoreQueriesTest, a_question_of_the_wrong_kind_is_refused_before_a_key_is_read_as_what_it_is_not) {
+  create("in");
+  create("names");
+  send({{"in", "k", "a", {1'000}}});
+  const auto ignore = [](ValueAndTimestamp) {};
+  auto streams = started(per_window);
+  auto asked = streams->query("per-second", "k", ignore);
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().code(), ErrorCode::invalid_request);
+  EXPECT_THAT(asked.error().message(), HasSubstr("per-second is a window store"));
+  ASSERT_TRUE(streams->close());
+  streams = app([](StreamsBuilder& builder) { builder.table(names, {.as = "all-names"}); },
+                {{"application.id", "other"}, {"state.dir", dir_ / "other"}});
+  ASSERT_TRUE(streams->start());
+  asked = streams->query("all-names", "k", Timestamp{1'000}, ignore);
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().code(), ErrorCode::invalid_request);
+  EXPECT_THAT(asked.error().message(), HasSubstr("all-names is a key-value store"));
+  asked = streams->query("nowhere", "k", Timestamp{1'000}, ignore);
+  ASSERT_FALSE(asked);
+  EXPECT_EQ(asked.error().code(), ErrorCode::invalid_config);
+  ASSERT_TRUE(streams->close());
+}
+
+TEST_F(StoreQueriesTest, a_global_table_follows_its_topic_while_tasks_are_busy) {
+  constexpr int partitions = 6, records_each = 600;
+  create("names");
+  create("in", partitions);
+  std::vector<Sent> work;
+  for (PartitionId p = 0; p < partitions; ++p)
+    for (int i = 0; i < records_each; ++i) work.push_back({"in", "k", "v", {1'000}, {}, p});
+  send(work);
+  std::atomic<int> done{0};
+  auto streams = app(
+      [&](StreamsBuilder& builder) {
+        builder.global_table(names, {.as = "all-names"});
+        builder.stream(in).for_each([&](const std::string&) {
+          std::this_thread::sleep_for(5ms);  // a call of something slow
+          ++done;
+        });
+      },
+      {{"num.stream.threads", "7"}});
+  ASSERT_TRUE(streams->start());
+  while (done.load() < 2 * partitions) std::this_thread::sleep_for(1ms);
+  send({{"names", "a", "ann"}});
+  const auto store = streams->store<std::string, std::string>("all-names");
+  while (!store.get("a") && done.load() < partitions * records_each) std::this_thread::sleep_for(1ms);
+  EXPECT_LT(done.load(), partitions * records_each / 2);
+  EXPECT_TRUE(streams->close());
+}
+
 }  // namespace
 }  // namespace millrace

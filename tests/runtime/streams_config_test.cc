@@ -89,7 +89,7 @@ TEST(StreamsConfig, an_unknown_key_names_the_nearest_and_a_wrong_value_what_is_v
   EXPECT_THAT(refusal({{"processing.guarantee", "exactly_once"}}),
               AllOf(HasSubstr("processing.guarantee=exactly_once"), HasSubstr("exactly_once_v2, at_least_once")));
   EXPECT_THAT(refusal({{"commit.interval.ms", "soon"}}), HasSubstr("commit.interval.ms=soon"));
-  EXPECT_THAT(refusal({{"num.stream.threads", "-1"}}), HasSubstr("between 0 and 1024"));
+  EXPECT_THAT(refusal({{"num.stream.threads", "-1"}}), HasSubstr("between 0 and 256"));
   EXPECT_THAT(refusal({{"state.memory.bytes", "1"}}), HasSubstr("at least 16777216"));
 }
 
@@ -119,6 +119,21 @@ TEST(StreamsConfig, an_optimisation_that_is_none_of_ours_is_refused_by_name) {
     EXPECT_THAT(refusal({{"topology.optimization", rules}}), HasSubstr("expected none, all, or a list")) << rules;
   EXPECT_THAT(refusal({{"topology.optimization", "some"}}),
               HasSubstr("one of none, all, reuse.ktable.source.topics, merge.repartition.topics"));
+}
+
+TEST(StreamsConfig, a_transaction_that_ends_before_its_commit_is_refused_exactly_once) {
+  const ConfigValues late{{"commit.interval.ms", "2000"}, {"transaction.timeout.ms", "500"}};
+  EXPECT_THAT(refusal(late), AllOf(HasSubstr("transaction.timeout.ms=500"), HasSubstr("commit.interval.ms=2000")));
+  EXPECT_THAT(refusal({{"commit.interval.ms", "9223372036854775807"}}), HasSubstr("transaction.timeout.ms=10000"));
+  EXPECT_THAT(refusal({{"transaction.timeout.ms", "900001"}}), HasSubstr("between 1 and 900000"));
+  ConfigValues at_least_once = late;
+  at_least_once["processing.guarantee"] = "at_least_once";
+  EXPECT_NO_THROW(streams_config(at_least_once));
+  EXPECT_NO_THROW(streams_config({{"commit.interval.ms", "500"}, {"transaction.timeout.ms", "500"}}));
+}
+
+TEST(StreamsConfig, more_workers_than_there_can_be_are_refused) {
+  EXPECT_THAT(refusal({{"num.stream.threads", "257"}}), HasSubstr("between 0 and 256"));
 }
 
 }  // namespace

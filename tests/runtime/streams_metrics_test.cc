@@ -1,6 +1,7 @@
 // The metrics of the application as a whole.
 #include "millrace/runtime/streams_metrics.h"
 
+#include "millrace/base/sim/sim_env.h"
 #include "tests/runtime/metered_streams.h"
 
 namespace millrace {
@@ -62,6 +63,24 @@ TEST_F(StreamsMetricsTest, count_restores_by_their_reason) {
   ASSERT_TRUE(log_->admin().delete_topic(changelog));
   run(count_by_key);
   EXPECT_EQ(value("restore-metrics", "restores-total", {{"reason", "topic-id"}}), 1);
+}
+
+TEST(StreamsMetricsOfTasks, have_a_part_of_what_all_were_busy_at_that_reading) {
+  sim::SimEnv env(1);
+  StreamsMetrics metrics("app", RecordingLevel::info, env.clock());
+  Meter one = metrics.documented().unshown_meter(), other = metrics.documented().unshown_meter();
+  const auto of_one = metrics.add_busy("0_0", one), of_other = metrics.add_busy("0_1", other);
+  (void)metrics.read();
+  EXPECT_EQ(of_one(), 0) << "nobody was";
+  env.advance(10s);
+  one.add(100'000, env.clock().monotonic_ns());
+  other.add(300'000, env.clock().monotonic_ns());
+  (void)metrics.read();
+  EXPECT_NEAR(of_one(), 0.25, 0.01);
+  EXPECT_NEAR(of_other(), 0.75, 0.01);
+  metrics.forget_task("0_1");
+  (void)metrics.read();
+  EXPECT_NEAR(of_one(), 1, 0.01);
 }
 
 }  // namespace

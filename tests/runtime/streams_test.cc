@@ -179,7 +179,8 @@ TEST_F(StreamsTest, commits_and_writes_a_checkpoint_early_when_its_stores_take_m
       EXPECT_TRUE((*producer)->append({"lines", n % 4}, batch));
     }
     auto streams = app({{"processing.guarantee", "at_least_once"},
-                        {"commit.interval.ms", "3600000"},
+                        {"commit.interval.ms", "600000"},
+                        {"transaction.timeout.ms", "900000"},
                         {"state.checkpoint.interval.ms", "3600000"},
                         {"state.value.cache.max.bytes", value_cache_bytes}});
     EXPECT_TRUE(streams->start());
@@ -423,7 +424,8 @@ void sleeping(StreamsBuilder& builder) {
 TEST_F(StreamsTest, tasks_go_on_while_one_of_them_sleeps_in_a_lambda) {
   may_go_on = is_asleep = false;
   say("sleep");
-  auto streams = app({{"num.stream.threads", "2"}, {"commit.interval.ms", "600000"}}, sleeping);
+  auto streams = app(
+      {{"num.stream.threads", "2"}, {"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}}, sleeping);
   ASSERT_TRUE(streams->start());
   for (int i = 0; i < 40; ++i) say("x" + std::to_string(i));
   const std::int64_t until = real_env().clock().monotonic_ns() + 20'000'000'000;
@@ -554,7 +556,7 @@ TEST_F(StreamsTest, a_close_leaves_nothing_processed_and_not_committed) {
 TEST_F(StreamsTest, close_returns_within_its_time_out_while_a_lambda_sleeps) {
   may_go_on = is_asleep = false;
   say("sleep");
-  auto streams = app({{"commit.interval.ms", "600000"}}, sleeping);
+  auto streams = app({{"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}}, sleeping);
   ASSERT_TRUE(streams->start());
   while (!is_asleep.load()) std::this_thread::yield();
   auto closed = streams->close(50ms);

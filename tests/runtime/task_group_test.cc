@@ -149,7 +149,7 @@ TEST_F(TaskGroupTest, a_close_whose_commit_has_an_unknown_outcome_says_whether_i
     network.seed = static_cast<std::uint64_t>(round) + 1;
     network.unknown_outcome = 1;
     SimulatedClient flaky(real_env(), *log_, network);
-    auto streams = app(flaky, {{"commit.interval.ms", "600000"}});
+    auto streams = app(flaky, {{"commit.interval.ms", "600000"}, {"transaction.timeout.ms", "900000"}});
     for (int i = 0; i < 5; ++i) send("k" + std::to_string(i), value);
     ASSERT_TRUE(streams->start());
     while (streams->processed() < 10) std::this_thread::sleep_for(1ms);

@@ -539,5 +539,54 @@ TEST_F(TaskRunnerTest, a_task_that_can_shrink_does_so_and_asks_for_nothing) {
   EXPECT_EQ(full_memories_, 0);
 }
 
+// ---------------------------------------------------------------- who else is about
+
+TEST_F(TaskRunnerTest, a_slice_ends_after_the_record_in_hand_when_the_global_task_insists) {
+  TaskRunner& other = make(copy);
+  TaskRunner* running = &other;
+  int processed = 0;
+  TaskRunner& runner = make([&](StreamsBuilder& b) {
+    b.stream(in).for_each([&](const std::string&) {
+      if (++processed != 2) return;
+      EXPECT_FALSE(gate_.enter_alone());  // as another worker would
+      env_.advance(1s);
+      EXPECT_FALSE(gate_.enter_alone());
+      EXPECT_FALSE(running->run_slice()) << "it is not let in";
+    });
+  });
+  for (int i = 0; i < 10; ++i) put("v");
+  EXPECT_TRUE(runner.run_slice());
+  EXPECT_EQ(processed, 2);
+  EXPECT_TRUE(gate_.enter_alone());
+  gate_.leave_alone();
+  EXPECT_TRUE(other.run_slice() || !output().empty());
+  run(runner);
+  EXPECT_EQ(processed, 10);
+}
+
+TEST_F(TaskRunnerTest, takes_no_record_once_the_application_has_failed_and_still_makes_its_cut) {
+  TaskRunner& runner = make(copy);
+  put("1");
+  run(runner);
+  environment_.has_failed = true;
+  put("2");
+  cut(runner);
+  EXPECT_EQ(output(), "k=1");
+  EXPECT_EQ(cut_offset(runner), 1);
+}
+
+TEST_F(TaskRunnerTest, questions_that_were_given_up_do_not_pile_up_while_a_lambda_does_not_return) {
+  TaskRunner& runner = make(copy);
+  int answered = 0;
+  runner.post([&] { ++answered; }, [] { return true; });
+  for (int i = 0; i < 100'000; ++i) runner.post([&] { ++answered; }, [] { return false; });
+  runner.post([&] { ++answered; });
+  EXPECT_LT(runner.jobs_waiting(), 1000u);
+  const auto left = static_cast<int>(runner.jobs_waiting());
+  run(runner);
+  EXPECT_EQ(answered, left);
+  EXPECT_EQ(runner.jobs_waiting(), 0u);
+}
+
 }  // namespace
 }  // namespace millrace

@@ -243,5 +243,16 @@ TEST_F(TaskTest, memory_is_that_of_stores_with_rows_on_disk_and_is_trimmed_as_fa
   EXPECT_EQ(on_disk.stores()[0].core->entry_count(), 0u);
 }
 
+TEST_F(TaskTest, of_many_records_that_fail_the_log_is_told_of_a_few) {
+  settings_.on_processing_error = OnError::skip;
+  Task& task = make(failing);
+  put(task, std::vector<QueuedRecord>(100, {"k", "bad"}));
+  ::testing::internal::CaptureStderr();
+  run(task);
+  const std::string told = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(task.counters().dropped, 100);
+  EXPECT_EQ(std::count(told.begin(), told.end(), '\n'), 5);
+}
+
 }  // namespace
 }  // namespace millrace
