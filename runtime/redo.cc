@@ -45,7 +45,7 @@ void Redo::begin() {
 bool Redo::end(std::optional<Duration> timeout) {
   MonitorLock lock(monitor_);
   const bool is_over = parts_.env.wait(lock, [&] { return !running_; }, timeout);
-  if (is_over) has_ended_ = true;
+  if (is_over || !timeout) has_ended_ = true;
   return is_over;
 }
 

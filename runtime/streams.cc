@@ -378,7 +378,8 @@ Result<> Streams::Content::commit_last(Duration timeout) {
   return {};
 }
 
-// No commit, no redo and no task is under way any more, as far as there are any. False: after `timeout` there is.
+// No commit, no redo and no task is under way any more, as far as there are any. False: after `timeout` there is; or
+// the simulated node died, where nothing goes on.
 bool Streams::Content::stop(std::optional<Duration> timeout) {
   if (global) global->stop();
   const std::int64_t until_ns = timeout ? later(env.clock().monotonic_ns(), *timeout) : INT64_MAX;
@@ -386,8 +387,8 @@ bool Streams::Content::stop(std::optional<Duration> timeout) {
     if (!timeout) return std::nullopt;
     return Duration(std::max<std::int64_t>(until_ns - env.clock().monotonic_ns(), 0) / 1'000'000);
   };
-  if (committer && !committer->stop(left())) return false;
-  if (redo && !redo->end(left())) return false;
+  if (committer && !committer->stop(left()) && timeout) return false;
+  if (redo && !redo->end(left()) && timeout) return false;
   return !tasks || tasks->stop(left());
 }
 
