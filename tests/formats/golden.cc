@@ -131,10 +131,7 @@ Result<> run_application(Env& env, LogClient& log, const std::string& state) {
   StreamsBuilder builder;
   golden_topology(builder);
   StreamsOptions options;
-  options.config = {{"commit.interval.ms", "600000"},
-                    {"transaction.timeout.ms", "900000"},
-                    {"num.partitions", "1"},
-                    {"num.stream.threads", "1"}};
+  options.config = {{"commit.interval.ms", "10000"}, {"num.partitions", "1"}, {"num.stream.threads", "1"}};
   options.state_dir = state;
   Streams streams(application_id, builder.build(), options, env, log);
   MR_TRY(streams.start());
