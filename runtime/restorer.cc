@@ -53,10 +53,14 @@ struct Restorer::Reading {
   Offset passed = 0;                                  // all below it is in the checkpoint or in `pieces`
   std::vector<Tail::Piece> pieces = {};
   std::size_t bytes = 0, records = 0;  // in them, decompressed
+  // Since when compaction may take tombstones that are not read yet: of the position that it goes on from, or of the
+  // beginning.
+  Timestamp written = {};
 };
 
-Result<Offset> Restorer::start_of(const TopicDescription& topic, const Reading& r) {
+Result<Offset> Restorer::start_of(const TopicDescription& topic, Reading& r) {
   MR_ASSIGN(PartitionOffsets log, admin_.describe_partition(r.changelog));
+  r.written = env_.clock().now();
   if (!r.database) return log.log_start_offset;
   auto position = r.database->position(r.row_index);
   if (!position) return log.log_start_offset;
@@ -89,6 +93,7 @@ Result<Offset> Restorer::start_of(const TopicDescription& topic, const Reading& 
     from_start(RestoreReason::expired, "the position is older than delete.retention.ms: tombstones may be gone");
   } else {
     r.result.reason = RestoreReason::checkpoint;
+    r.written = position->written;
     return position->next_offset;
   }
   log_warn("restoring a store from the start", {{"changelog", r.changelog.text()}, {"why", r.result.from_start}});
@@ -115,7 +120,7 @@ Result<> Restorer::write(Reading& r) {
   r.pieces.clear();
   r.bytes = r.records = 0;
   rows.position.topic = r.result.topic;
-  rows.position.written = env_.clock().now();
+  rows.position.written = r.written;
   env_.fault_point("restore.write.before");
   return r.database->write({{r.row_index, std::move(rows)}});
 }

@@ -65,7 +65,7 @@ class Restorer {
   Result<Restored> vouch_for(Task& task, const Task::Store& store, TaskDatabase* database, std::size_t row_index,
                              const OffsetsToCommit& committed);
   struct Reading;
-  Result<Offset> start_of(const TopicDescription& topic, const Reading& reading);
+  Result<Offset> start_of(const TopicDescription& topic, Reading& reading);
   Result<Offset> end_of_committed(const TopicPartition& changelog, const OffsetsToCommit& committed);
   Isolation isolation() const { return exactly_once_ ? Isolation::read_committed : Isolation::read_uncommitted; }
   Result<> check_was_logged(const Task& task, const Reading& reading);

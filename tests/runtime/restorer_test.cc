@@ -233,24 +233,59 @@ TEST_F(ScriptedRestore, a_changelog_whose_end_was_compacted_away_is_whole) {
   EXPECT_EQ(restored->records, 1);
 }
 
-TEST_F(ScriptedRestore, the_checkpoint_that_it_writes_stands_behind_the_last_batch_that_it_holds) {
+class ScriptedRestoreOnDisk : public ScriptedRestore {
+ protected:
+  void SetUp() override {
 #ifdef __SANITIZE_THREAD__
-  GTEST_SKIP() << "ThreadSanitizer does not know Debian's RocksDB";
+    GTEST_SKIP() << "ThreadSanitizer does not know Debian's RocksDB";
 #endif
-  const auto directory =
-      std::filesystem::temp_directory_path() / ("millrace-restore-" + std::to_string(real_env().random().next()));
-  {
-    auto database = TaskDatabase::open(real_env(), directory, {"rows"}, make_database_memory(8 << 20));
+    auto database = TaskDatabase::open(real_env(), directory_, {"rows"}, make_database_memory(8 << 20));
     ASSERT_TRUE(database) << database.error().text();
-    for (int i = 0; i < 30; ++i) log_.put(partition_, {{key_of(i), std::string(100'000, 'v')}}, {.leader_epoch = 3});
-    log_.put_marker(partition_, ControlType::abort, 9);  // of a later epoch, as a restarted broker writes it
-    auto restored = restore(database->get());
-    ASSERT_TRUE(restored) << restored.error().text();
-    ASSERT_TRUE((*database)->position(0));
-    EXPECT_EQ((*database)->position(0)->next_offset, 30);
-    EXPECT_EQ((*database)->position(0)->leader_epoch, 3);
+    database_ = *std::move(database);
   }
-  std::filesystem::remove_all(directory);
+  ~ScriptedRestoreOnDisk() override {
+    database_.reset();
+    std::filesystem::remove_all(directory_);
+  }
+  // So long that its rows are written.
+  void log_much(LeaderEpoch epoch) {
+    for (int i = 0; i < 30; ++i)
+      log_.put(partition_, {{key_of(i), std::string(100'000, 'v')}}, {.leader_epoch = epoch});
+  }
+  std::unique_ptr<TaskDatabase> database_;
+
+ private:
+  const std::string directory_ =
+      std::filesystem::temp_directory_path() / ("millrace-restore-" + std::to_string(real_env().random().next()));
+};
+
+TEST_F(ScriptedRestoreOnDisk, the_checkpoint_that_it_writes_stands_behind_the_last_batch_that_it_holds) {
+  log_much(3);
+  log_.put_marker(partition_, ControlType::abort, 9);  // of a later epoch, as a restarted broker writes it
+  auto restored = restore(database_.get());
+  ASSERT_TRUE(restored) << restored.error().text();
+  ASSERT_TRUE(database_->position(0));
+  EXPECT_EQ(database_->position(0)->next_offset, 30);
+  EXPECT_EQ(database_->position(0)->leader_epoch, 3);
+}
+
+// Else tombstones that are not read when it stops halfway might be gone before its position is too old.
+TEST_F(ScriptedRestoreOnDisk, the_checkpoint_that_it_writes_is_as_old_as_the_one_that_it_goes_on_from) {
+  log_.epoch_end = 60;
+  log_much(0);
+  ASSERT_TRUE(restore(database_.get()));
+  auto position = database_->position(0);
+  ASSERT_TRUE(position);
+  position->written = {real_env().clock().now().ms - 3'600'000};
+  TaskDatabase::Update update{0, {}};
+  update.rows.position = *position;
+  ASSERT_TRUE(database_->write({update}));
+  log_much(0);
+  auto restored = restore(database_.get());
+  ASSERT_TRUE(restored) << restored.error().text();
+  EXPECT_EQ(restored->reason, RestoreReason::checkpoint);
+  EXPECT_EQ(database_->position(0)->next_offset, 60);
+  EXPECT_EQ(database_->position(0)->written, position->written);
 }
 
 TEST_F(RestorerTest, a_checkpoint_of_a_leader_epoch_that_the_changelog_does_not_have_is_not_trusted) {

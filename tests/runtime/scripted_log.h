@@ -63,6 +63,7 @@ class ScriptedLog final : public Producer, public Consumer, public Admin {
   std::map<std::string, Error> fails;
   int batches_per_fetch = 1000;
   std::map<std::string, std::string> configs;  // of every topic
+  std::optional<Offset> epoch_end;             // of every leader epoch
   std::vector<FetchRequest> fetches;
 
   // ---- Producer
@@ -149,9 +150,7 @@ class ScriptedLog final : public Producer, public Consumer, public Admin {
     Partition& p = at(partition);
     return PartitionOffsets{p.start, p.undecided.value_or(p.end), p.end, p.end, 0};
   }
-  Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition&, LeaderEpoch) override {
-    return std::optional<Offset>();
-  }
+  Result<std::optional<Offset>> end_of_leader_epoch(const TopicPartition&, LeaderEpoch) override { return epoch_end; }
   Result<> delete_records(const TopicPartition& partition, Offset before) override {
     return call("delete_records", partition.text() + ":" + std::to_string(before));
   }
