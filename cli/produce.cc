@@ -160,12 +160,19 @@ Result<ProducerRecord> parse(const std::string& line, const ProduceArguments& ar
   return record;
 }
 
+Result<> end_interrupted(Producer& producer, const ProduceArguments& arguments, std::uint64_t sent) {
+  if (!arguments.transactional_id.empty()) return Error("interrupted: nothing is written, the transaction is aborted");
+  MR_TRY(producer.flush());
+  return Error("interrupted: " + std::to_string(sent) + " lines are written, and no more");
+}
+
 Result<> send_lines(Producer& producer, const ProduceArguments& arguments) {
   MR_ASSIGN(auto lines, LineReader::open(arguments.file));
   Progress progress(0, "records");
   std::string line;
-  for (std::uint64_t number = 1; !interrupted(); ++number) {
+  for (std::uint64_t number = 1;; ++number) {
     MR_ASSIGN(bool found, lines.next(line));
+    if (interrupted()) return end_interrupted(producer, arguments, number - 1);
     if (!found) break;
     auto record = parse(line, arguments);
     Result<> sent;

@@ -244,8 +244,8 @@ class PartitionLog {
 };
 
 // Calls `each` for every record of the batches from the log start on, control batches too: how what is kept in a
-// topic (committed offsets, transactions) is read back at a start. Errors: of `read`, of a batch that does not parse,
-// and the first that `each` returns.
+// topic (committed offsets, transactions) is read back at a start. Errors: of `read`; CORRUPT_MESSAGE for a batch that
+// does not parse or whose CRC does not fit, below the recovery point too; and the first that `each` returns.
 Result<> for_each_record(PartitionLog& log,
                          const std::function<Result<>(const RecordBatchView&, const RecordView&)>& each);
 

@@ -182,10 +182,16 @@ Result<> for_each_record(PartitionLog& log,
       MR_ASSIGN(auto batch, RecordBatchView::parse(left));
       left.remove_prefix(batch.bytes().size());
       request.offset = batch.last_offset() + 1;
+      const auto at = [&] { return log.partition().text() + ", offset " + std::to_string(batch.base_offset()); };
+      if (!batch.crc_matches())
+        return Error(ErrorCode::corrupt_message,
+                     at() +
+                         ": the batch's CRC does not fit: its file is damaged, and `millrace log dump` says where. "
+                         "What it holds is not guessed at: restore the file from a copy of the directory");
       RecordReader reader(batch, scratch);
       RecordView record;
       while (reader.next(record)) MR_TRY(each(batch, record));
-      MR_TRY(reader.status());
+      if (auto status = reader.status(); !status) return std::move(status).error().in(at());
     }
   }
 }

@@ -106,7 +106,7 @@ void tell_the_story(const std::string& data_dir) {
   show(*log, data_dir, "User:123", "registered");
   say(*log, "User:123", NameChanged{"Mehmet"});
   show(*log, data_dir, "User:123", "has another name");
-  check(real_env().files().remove_all(data_dir + "/state", "users.state.delete"));
+  check(real_env().files().remove_all(data_dir + "/state/users", "users.state.delete"));
   show(*log, data_dir, "User:123", "state directory deleted, restored");
   say(*log, "User:123", Left{});
   show(*log, data_dir, "User:123", "has left");

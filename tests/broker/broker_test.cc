@@ -352,6 +352,34 @@ void lose_topics(const std::string& instead) {
   EXPECT_EQ(committed_values(**broker->partition({"t", 0})), std::vector<std::string>{"a"});
 }
 
+// A bit in the middle of each of the files that say what was committed.
+TEST(Broker, a_damaged_record_of_what_was_committed_is_refused_and_not_believed) {
+  for (const std::string name : {"__consumer_offsets-0", "__transaction_state-0"}) {
+    SCOPED_TRACE(name);
+    SimEnv env(1);
+    {
+      auto broker = *Broker::open(env, config_of(FlushMode::group));
+      ASSERT_TRUE(broker->create_topic("t", 1, {}));
+      ASSERT_TRUE(broker->offsets().commit("g", {{{"t", 0}, {139, -1, "", {0}}}}));
+      ASSERT_TRUE(broker->transactions().init_producer_id("tx", 1min));
+      ASSERT_TRUE(broker->close());
+    }
+    const std::string path = "/data/" + name + "/00000000000000000000.log";
+    const Bytes right = *env.files().read_file(path);
+    for (std::size_t at = 80; at < right.size(); at += 7) {  // behind the first batch's header
+      Bytes wrong = right;
+      wrong[at] = static_cast<char>(wrong[at] ^ 1);
+      ASSERT_TRUE(env.files().write_file_atomically(path, wrong, "test"));
+      auto refused = Broker::open(env, config_of(FlushMode::group));
+      ASSERT_FALSE(refused) << at;
+      EXPECT_EQ(refused.error().code(), ErrorCode::corrupt_message) << refused.error().text();
+      EXPECT_NE(refused.error().text().find(name), std::string::npos) << refused.error().text();
+    }
+    ASSERT_TRUE(env.files().write_file_atomically(path, right, "test"));
+    EXPECT_TRUE(Broker::open(env, config_of(FlushMode::group)));
+  }
+}
+
 TEST(Broker, a_damaged_list_of_topics_costs_no_records) { lose_topics(std::string(70, 'x')); }
 TEST(Broker, an_empty_list_of_topics_costs_no_records) { lose_topics(""); }
 

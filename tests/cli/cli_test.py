@@ -4,6 +4,7 @@ import base64
 import json
 import pathlib
 import resource
+import signal
 import subprocess
 import sys
 import tempfile
@@ -102,6 +103,29 @@ class Cli(unittest.TestCase):
         self.assertEqual(self.consume('a', '--isolation', 'read_committed'), '')
         self.run_it('produce', 'a', '--transactional-id', 't', given='good\n')
         self.assertEqual(self.consume('a', '--isolation', 'read_committed'), 'good\n')
+
+    def interrupt_between_two_lines(self, *arguments):
+        """What an interrupted `produce a` has said."""
+        with subprocess.Popen([PROGRAM, '--data-dir', self.data, 'produce', 'a', *arguments], stdin=subprocess.PIPE,
+                              stderr=subprocess.PIPE) as producer:
+            lock = pathlib.Path(self.data, 'millrace.lock')
+            while str(producer.pid) not in lock.read_text():  # it watches for interrupts before it opens the log
+                time.sleep(0.01)
+            producer.stdin.write(b'one\n')
+            producer.stdin.flush()
+            producer.send_signal(signal.SIGINT)
+            time.sleep(0.1)
+            _, said = producer.communicate(b'two\n', timeout=60)
+        self.assertEqual(producer.returncode, 1)
+        return said.decode()
+
+    def test_what_is_interrupted_says_what_it_has_written_and_leaves_no_half_transaction(self):
+        self.run_it('topics', 'create', 'a')
+        self.assertIn('nothing is written', self.interrupt_between_two_lines('--transactional-id', 't'))
+        self.assertEqual(self.consume('a', '--isolation', 'read_committed'), '')
+        said = self.interrupt_between_two_lines()
+        written = self.consume('a', '--isolation', 'read_committed')
+        self.assertIn(f'interrupted: {len(written.splitlines())} lines are written', said)
 
     def test_a_group_goes_on_where_it_committed_and_its_lag_is_shown(self):
         self.run_it('topics', 'create', 'a')

@@ -8,11 +8,19 @@
 
 int main(int argc, char** argv) {
   using millrace::conformance::Outcome;
+  if (argc < 2) {
+    std::fprintf(stderr, "usage: millrace-conformance FILE.json...\n");
+    return 2;
+  }
   std::map<Outcome::Kind, int> counts;
   for (int i = 1; i < argc; ++i) {
     std::ifstream file(argv[i]);
-    auto the_case = nlohmann::json::parse(file, nullptr, false);
-    if (the_case.is_discarded() || !the_case.contains("case")) {
+    nlohmann::json the_case;
+    try {
+      the_case = nlohmann::json::parse(file, nullptr, false);
+    } catch (const std::exception&) {  // of a directory
+    }
+    if (!the_case.is_object() || !the_case.contains("case") || !the_case["case"].is_string()) {
       std::printf("failed %s: not a case\n", argv[i]);
       ++counts[Outcome::Kind::failed];
       continue;
