@@ -34,10 +34,12 @@ int main(int argc, char** argv) {
   streams->add_option("--workload", w.workload)
       ->check(CLI::IsMember({"map", "count", "window", "wordcount", "join"}))
       ->capture_default_str();
-  streams->add_option("--records", w.records)->capture_default_str();
-  streams->add_option("--keys", w.keys)->check(CLI::PositiveNumber)->capture_default_str();
+  streams->add_option("--records", w.records)->check(CLI::Range(1, 2'000'000'000))->capture_default_str();
+  streams->add_option("--keys", w.keys)
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}))
+      ->capture_default_str();
   streams->add_option("--partitions", w.partitions)->check(CLI::Range(1, 1000))->capture_default_str();
-  streams->add_option("--threads", w.threads)->check(CLI::Range(1, 1024))->capture_default_str();
+  streams->add_option("--threads", w.threads)->check(CLI::Range(1, 256))->capture_default_str();
   streams->add_option("--guarantee", w.guarantee)
       ->check(CLI::IsMember({"at_least_once", "exactly_once_v2"}))
       ->capture_default_str();
@@ -46,20 +48,26 @@ int main(int argc, char** argv) {
   streams->add_flag("--restore", w.restore, "then delete the state and measure how long it takes to come back");
   millrace::bench::RestoreWorkload r;
   auto* restore = app.add_subcommand("restore", "a table of so many keys comes back from its changelog");
-  restore->add_option("--keys", r.keys)->check(CLI::PositiveNumber)->capture_default_str();
+  restore->add_option("--keys", r.keys)
+      ->check(CLI::Range(std::int64_t{1}, std::int64_t{1'000'000'000'000}))
+      ->capture_default_str();
   restore->add_option("--value-bytes", r.value_bytes)->check(CLI::Range(1, 900'000))->capture_default_str();
   restore->add_option("--partitions", r.partitions)->check(CLI::Range(1, 1000))->capture_default_str();
-  restore->add_option("--threads", r.threads)->check(CLI::Range(1, 1024))->capture_default_str();
+  restore->add_option("--threads", r.threads)->check(CLI::Range(1, 256))->capture_default_str();
   restore->add_option("--flush", r.flush)->check(CLI::IsMember({"group", "os"}))->capture_default_str();
   restore->add_option("--dir", r.dir)->required();
   millrace::bench::LogWorkload l;
   auto* log = app.add_subcommand("log", "append with group commit, then fetch");
-  log->add_option("--records", l.records)->capture_default_str();
+  log->add_option("--records", l.records)->check(CLI::Range(1, 2'000'000'000))->capture_default_str();
   log->add_option("--size", l.size)->check(CLI::Range(1, 900'000))->capture_default_str();
   log->add_option("--producers", l.producers)->check(CLI::Range(1, 64))->capture_default_str();
   log->add_option("--flush", l.flush)->check(CLI::IsMember({"group", "os"}))->capture_default_str();
   log->add_option("--dir", l.dir)->required();
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e) == 0 ? 0 : 2;
+  }
   if (log->parsed()) return millrace::bench::run_log(l);
   if (restore->parsed()) {
     if (const int code = in_child(millrace::bench::load_changelog, r)) return code;

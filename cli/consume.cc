@@ -250,9 +250,10 @@ void add_consume(CLI::App& app, Session& session) {
   sub->add_option("--separator", a->separator, "Between key and value; a tab unless given");
   sub->add_option("--null", a->null, "With --format text: what stands for a null key or value")->capture_default_str();
   sub->add_option("--group", a->group, "Start at what this group has committed, and commit what was printed");
-  sub->add_option("--partition", a->partition, "Only this partition")->check(CLI::NonNegativeNumber);
-  sub->add_option("--offset", a->offset, "Start at this offset")->check(CLI::NonNegativeNumber);
-  sub->add_option("--max-messages", a->max_messages, "Stop after this many records")->check(CLI::NonNegativeNumber);
+  sub->add_option("--partition", a->partition, "Only this partition")->check(CLI::Range(0, INT32_MAX));
+  sub->add_option("--offset", a->offset, "Start at this offset")->check(CLI::Range(std::int64_t{0}, INT64_MAX));
+  sub->add_option("--max-messages", a->max_messages, "Stop after this many records")
+      ->check(CLI::Range(std::int64_t{0}, INT64_MAX));
   sub->footer(
       "Examples:\n  millrace consume orders --from-beginning --exit-at-end\n"
       "  millrace consume counts --from-beginning --print-key --value-format long --isolation read_committed");

@@ -224,7 +224,7 @@ void add_produce(CLI::App& app, Session& session) {
   sub->add_option("--header", a->headers, "A header for every record, as name=value; may be repeated")->check(is_pair);
   sub->add_option("--partition", a->partition,
                   "Write to this partition, whatever the key (and the record's own \"partition\" with json)")
-      ->check(CLI::NonNegativeNumber);
+      ->check(CLI::Range(0, INT32_MAX));
   sub->add_option("--compression", a->compression, "Of record batches")
       ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}))
       ->capture_default_str();

@@ -227,8 +227,11 @@ class Recovery {
     Result<> status;
     MR_ASSIGN(auto end, scan_batches(segment.file(), start, segment.size(), [&](const auto& batch, auto position) {
                 auto fits = has_its_place(segment, batch, position, expected, limit);
-                if (!fits) status = std::move(fits).error();
-                if (!status || !*fits) return false;
+                if (!fits) {
+                  status = std::move(fits).error();
+                  return false;
+                }
+                if (!*fits) return false;
                 // In the middle of a segment the first batch tells where we are.
                 if (first && start > 0) expected = batch.base_offset();
                 first = false;
