@@ -18,6 +18,7 @@
 #include "millrace/dsl/operators/window_aggregate.h"
 #include "millrace/dsl/topology.h"
 
+// NOLINTBEGIN(bugprone-unchecked-optional-access): which parts a node has follows from its kind (node.h)
 namespace millrace {
 namespace {
 
@@ -320,3 +321,4 @@ Topology Graph::build(const TopologyConfig& config) {
 }
 
 }  // namespace millrace
+// NOLINTEND(bugprone-unchecked-optional-access)
