@@ -236,7 +236,8 @@ ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timesta
   if (!value) ++dead_;
   e->timestamp = timestamp;
   if (!caches()) {
-    log(e, bytes, value_size, context.timestamp);
+    entries_->count_value(e, value_size);
+    log(e, bytes, context.timestamp);
     return old;
   }
   e->record_timestamp = context.timestamp;
@@ -255,7 +256,7 @@ ValueAndTimestamp TaskStore::put(BytesView table_key, const void* value, Timesta
   return {};
 }
 
-void TaskStore::log(Entry* e, BytesView value, std::size_t value_size, Timestamp when_deleted) {
+void TaskStore::log(Entry* e, BytesView value, Timestamp when_deleted) {
   e->logged = ++logged_;
   BytesView key = entries_->key(e);
   if (windowed()) {
@@ -264,7 +265,6 @@ void TaskStore::log(Entry* e, BytesView value, std::size_t value_size, Timestamp
     append_store_key(key_scratch_, key);
     key = key_scratch_;
   }
-  if (!caches()) entries_->count_value(e, value_size);
   if (environment_.changelog) environment_.changelog->log(key, value, e->has_value ? e->timestamp : when_deleted);
 }
 
@@ -387,7 +387,7 @@ void TaskStore::flush_entry(Entry* e) {
     if (!written) throw StoreError(written.error().message());
     bytes = *written;
   }
-  log(e, bytes, bytes.size(), e->record_timestamp);
+  log(e, bytes, e->record_timestamp);
   if (!listener_) return;
   const RecordContext context{e->topic, e->partition, e->offset, e->record_timestamp, e->headers};
   FlushedUpdate update;

@@ -155,7 +155,7 @@ class TaskStore {
   void flush_with(Entry* evicted);
   void flush_all(Entry* evicted);
   void flush_entry(Entry* e);
-  void log(Entry* e, BytesView value, std::size_t value_size, Timestamp when_deleted);
+  void log(Entry* e, BytesView value, Timestamp when_deleted);
   std::string text(BytesView table_key, const std::string& why) const;
   [[noreturn]] void fail(BytesView table_key, const std::string& why) const;
 

@@ -330,16 +330,20 @@ TEST(Broker, a_close_writes_what_changed_and_nothing_else) {
             0u);
 }
 
+// With topic t, of one record.
+std::unique_ptr<Broker> closed_broker(SimEnv& env) {
+  auto broker = *Broker::open(env, config_of(FlushMode::group));
+  EXPECT_TRUE(broker->create_topic("t", 1, {}));
+  auto batch = batch_of("a");
+  EXPECT_TRUE((*broker->partition({"t", 0}))->append(batch, {}));
+  EXPECT_TRUE(broker->close());
+  return broker;
+}
+
 // What is left when topics.log is not what it was.
 void lose_topics(const std::string& instead) {
   SimEnv env(1);
-  {
-    auto broker = *Broker::open(env, config_of(FlushMode::group));
-    ASSERT_TRUE(broker->create_topic("t", 1, {}));
-    auto batch = batch_of("a");
-    ASSERT_TRUE((*broker->partition({"t", 0}))->append(batch, {}));
-    ASSERT_TRUE(broker->close());
-  }
+  closed_broker(env);
   const Bytes right = *env.files().read_file("/data/topics.log");
   ASSERT_TRUE(env.files().write_file_atomically("/data/topics.log", instead, "test"));
   auto refused = Broker::open(env, config_of(FlushMode::group));
@@ -505,11 +509,7 @@ TEST(Broker, a_topic_does_not_inherit_the_recovery_point_of_one_before_when_it_i
     SCOPED_TRACE(site);
     SimEnv env(1);
     {
-      auto broker = *Broker::open(env, config_of(FlushMode::group));
-      ASSERT_TRUE(broker->create_topic("t", 1, {}));
-      auto batch = batch_of("a");
-      ASSERT_TRUE((*broker->partition({"t", 0}))->append(batch, {}));
-      ASSERT_TRUE(broker->close());
+      auto broker = closed_broker(env);
       ASSERT_TRUE(broker->delete_topic("t"));
       env.faults().fail(site);
       EXPECT_FALSE(broker->create_topic("t", 1, {}));

@@ -30,6 +30,27 @@ class GlobalTaskTest : public ::testing::Test {
                                          [this](const std::string& why) { failures_.push_back(why); });
     return *task_;
   }
+  // One that has applied all there is, and follows its topic.
+  void follow() {
+    ASSERT_TRUE(make().load(log_));
+    ASSERT_TRUE(task_->follow());
+    workers_.run_all();
+  }
+  // What arrives while a slice is inside.
+  void put_beside_a_slice() {
+    follow();
+    ASSERT_TRUE(gate_.enter({0, 0}));
+    put("a", 1);
+    workers_.run_all();
+  }
+  // And so long that nobody else is let in.
+  void insist_beside_a_slice() {
+    put_beside_a_slice();
+    env_.advance(1s);
+    scheduler_.wake(*task_);
+    workers_.run_all();
+    ASSERT_FALSE(gate_.enter({0, 1})) << "it insists";
+  }
   static std::string number(std::int64_t n) {
     std::string bytes;
     append_big_endian(bytes, n);
@@ -206,9 +227,7 @@ TEST_F(GlobalTaskTest, a_failure_while_it_follows_is_told_with_its_place) {
 }
 
 TEST_F(GlobalTaskTest, lets_its_topic_go_when_it_ends) {
-  ASSERT_TRUE(make().load(log_));
-  ASSERT_TRUE(task_->follow());
-  workers_.run_all();
+  follow();
   task_.reset();
   put("a", 1);
   EXPECT_EQ(workers_.waiting(), 0u);
@@ -217,13 +236,7 @@ TEST_F(GlobalTaskTest, lets_its_topic_go_when_it_ends) {
 // ---------------------------------------------------------------- beside the tasks
 
 TEST_F(GlobalTaskTest, what_arrives_while_a_slice_is_inside_is_applied_when_it_has_left) {
-  GlobalTask& task = make();
-  ASSERT_TRUE(task.load(log_));
-  ASSERT_TRUE(task.follow());
-  workers_.run_all();
-  ASSERT_TRUE(gate_.enter({0, 0}));
-  put("a", 1);
-  workers_.run_all();
+  put_beside_a_slice();
   EXPECT_EQ(rows(), "");
   gate_.leave();
   workers_.run_all();
@@ -231,17 +244,7 @@ TEST_F(GlobalTaskTest, what_arrives_while_a_slice_is_inside_is_applied_when_it_h
 }
 
 TEST_F(GlobalTaskTest, tasks_that_were_kept_out_go_on_when_it_is_through) {
-  GlobalTask& task = make();
-  ASSERT_TRUE(task.load(log_));
-  ASSERT_TRUE(task.follow());
-  workers_.run_all();
-  ASSERT_TRUE(gate_.enter({0, 0}));
-  put("a", 1);
-  workers_.run_all();
-  env_.advance(1s);
-  scheduler_.wake(task);
-  workers_.run_all();
-  ASSERT_FALSE(gate_.enter({0, 1})) << "it insists";
+  insist_beside_a_slice();
   gate_.leave();
   workers_.run_all();
   EXPECT_EQ(rows(), "a=1");
@@ -249,18 +252,8 @@ TEST_F(GlobalTaskTest, tasks_that_were_kept_out_go_on_when_it_is_through) {
 }
 
 TEST_F(GlobalTaskTest, once_stopped_it_applies_nothing_and_keeps_nobody_out) {
-  GlobalTask& task = make();
-  ASSERT_TRUE(task.load(log_));
-  ASSERT_TRUE(task.follow());
-  workers_.run_all();
-  ASSERT_TRUE(gate_.enter({0, 0}));
-  put("a", 1);
-  workers_.run_all();
-  env_.advance(1s);
-  scheduler_.wake(task);
-  workers_.run_all();
-  ASSERT_FALSE(gate_.enter({0, 1}));
-  task.stop();
+  insist_beside_a_slice();
+  task_->stop();
   EXPECT_THAT(let_in_, ElementsAre("0_1"));
   gate_.leave();
   workers_.run_all();
