@@ -143,4 +143,18 @@ Result<TopicConfig> TopicConfig::parse(const std::map<std::string, std::string>&
   return config;
 }
 
+Result<> TopicConfig::check_timestamp(Timestamp timestamp, Timestamp now) const {
+  if (log_append_time) return {};
+  const bool ahead = timestamp.ms > now.ms;
+  const auto a = static_cast<std::uint64_t>(timestamp.ms), b = static_cast<std::uint64_t>(now.ms);
+  const std::uint64_t apart = ahead ? a - b : b - a;  // which signed numbers do not hold for any two times
+  const std::int64_t most = ahead ? timestamp_after_max_ms : timestamp_before_max_ms;
+  if (apart <= static_cast<std::uint64_t>(most)) return {};
+  return Error(ErrorCode::invalid_timestamp,
+               "the timestamp " + std::to_string(timestamp.ms) + " is " + std::to_string(apart) + " ms " +
+                   (ahead ? "after" : "before") + " the present " + std::to_string(now.ms) + ", and the topic's " +
+                   (ahead ? "message.timestamp.after.max.ms" : "message.timestamp.before.max.ms") + " is " +
+                   std::to_string(most));
+}
+
 }  // namespace millrace::broker

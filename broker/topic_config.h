@@ -9,6 +9,7 @@
 
 #include "millrace/base/config.h"
 #include "millrace/base/result.h"
+#include "millrace/base/types.h"
 
 namespace millrace::broker {
 
@@ -32,6 +33,10 @@ struct TopicConfig {
 
   // The configuration that `configs` describe, over the defaults. Error: INVALID_CONFIG.
   static Result<TopicConfig> parse(const std::map<std::string, std::string>& configs);
+
+  // Whether a record of this time may enter at `now` (message.timestamp.before.max.ms and .after.max.ms, KIP-937).
+  // Error: INVALID_TIMESTAMP, with both times and the key to raise.
+  Result<> check_timestamp(Timestamp timestamp, Timestamp now) const;
 };
 
 // The keys that parse() knows, with Kafka's defaults.

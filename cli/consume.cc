@@ -9,6 +9,7 @@
 #include <cstring>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "cli/command.h"
 #include "cli/format_options.h"
@@ -136,6 +137,11 @@ class TopicPrinter {
       if (read) continue;
       if (arguments_.exit_at_end) break;
       MR_TRY(output_.flush());
+      if (!std::exchange(waits_, true))
+        std::fputs(
+            "millrace: at the end; no other program can write while this one holds the data directory. Ctrl-C "
+            "ends it, and --exit-at-end does not wait\n",
+            stderr);
       news_.wait();
     }
     return output_.flush();
@@ -203,6 +209,7 @@ class TopicPrinter {
   std::vector<Part> parts_;
   std::int64_t total_ = 0;
   std::uint64_t printed_ = 0;
+  bool waits_ = false;
 };
 
 Result<std::vector<TopicPartition>> partitions_of(Admin& admin, const ConsumeArguments& arguments) {
@@ -246,8 +253,9 @@ void add_consume(CLI::App& app, Session& session) {
   a->format.add_to(*sub,
                    "an object a line with topic, partition, offset, timestamp, key, value, headers; what is not UTF-8 "
                    "is {\"base64\": …}");
-  sub->add_flag("--print-key", a->print_key, "With --format text: the key and the separator before each value");
-  sub->add_option("--separator", a->separator, "Between key and value; a tab unless given");
+  CLI::Option* print_key =
+      sub->add_flag("--print-key", a->print_key, "The key and the separator before each value (json has it always)");
+  sub->add_option("--separator", a->separator, "Between key and value; a tab unless given")->needs(print_key);
   sub->add_option("--null", a->null, "With --format text: what stands for a null key or value")->capture_default_str();
   sub->add_option("--group", a->group, "Start at what this group has committed, and commit what was printed");
   sub->add_option("--partition", a->partition, "Only this partition")->check(CLI::Range(0, INT32_MAX));
@@ -257,7 +265,10 @@ void add_consume(CLI::App& app, Session& session) {
   sub->footer(
       "Examples:\n  millrace consume orders --from-beginning --exit-at-end\n"
       "  millrace consume counts --from-beginning --print-key --value-format long --isolation read_committed");
-  sub->callback([&session, a] { session.run = [&session, a] { return consume(session, *a); }; });
+  sub->callback([&session, a, sub] {
+    a->format.check_text_only(*sub, {"--separator", "--null"});
+    session.run = [&session, a] { return consume(session, *a); };
+  });
 }
 
 }  // namespace millrace::cli

@@ -18,4 +18,9 @@ void FormatOptions::add_to(CLI::App& command, const std::string& what_json_is) {
       ->capture_default_str();
 }
 
+void FormatOptions::check_text_only(const CLI::App& command, std::initializer_list<const char*> options) const {
+  for (const char* option : options)
+    if (json() && command.count(option) > 0) throw CLI::ValidationError(option, "it belongs to --format text");
+}
+
 }  // namespace millrace::cli

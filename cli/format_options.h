@@ -1,5 +1,6 @@
 // FormatOptions: --format, --key-format, --value-format: how records are written as lines, the same wherever they are.
 #pragma once
+#include <initializer_list>
 #include <string>
 
 #include "cli/field_format.h"
@@ -20,6 +21,9 @@ struct FormatOptions {
   FieldFormat value() const { return field_format_named(value_format); }
   // `what_json_is`: of this command, for --help.
   void add_to(CLI::App& command, const std::string& what_json_is);
+  // For the command's callback. Throws CLI::ValidationError if one of `options`, which only text has, was given with
+  // json.
+  void check_text_only(const CLI::App& command, std::initializer_list<const char*> options) const;
 };
 
 }  // namespace millrace::cli

@@ -3,6 +3,7 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <algorithm>
+#include <array>
 #include <cstdio>
 #include <memory>
 
@@ -196,6 +197,12 @@ Result<> collect(const std::string& directory, int depth, std::vector<std::strin
   return {};
 }
 
+// What the log keeps beside segments and can make anew from them.
+bool is_beside_a_segment(const std::string& path) {
+  return std::ranges::any_of(std::array{".index", ".timeindex", ".txnindex", ".snapshot"},
+                             [&](const char* kind) { return path.ends_with(kind); });
+}
+
 Result<> dump(const Session& session, const DumpArguments& arguments) {
   FileSystem& files = real_env().files();
   std::string path = arguments.what;
@@ -205,6 +212,11 @@ Result<> dump(const Session& session, const DumpArguments& arguments) {
                  "there is neither a file " + arguments.what + " nor a partition " + path);
   }
   std::vector<std::string> segments{path};
+  if (is_beside_a_segment(path)) {
+    return Error(ErrorCode::invalid_request, path +
+                                                 " holds no records: name the .log file beside it, its directory, or "
+                                                 "a data directory");
+  }
   if (files.is_directory(path)) {
     segments.clear();
     MR_TRY(collect(path, 0, segments));

@@ -3,6 +3,8 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <string>
+#include <vector>
 
 #include "cli/command.h"
 #include "millrace/base/config.h"
@@ -19,6 +21,36 @@ Examples:
 
 Exit codes: 0 done, 1 failed (stderr says why), 2 wrong command line.
 )";
+
+// What is wrong with the first word that should be a command and is none; empty if there is no such word. CLI11 says
+// only that a command is missing.
+std::string unknown_command(const CLI::App& app, int argc, char** argv) {
+  const CLI::App* at = &app;
+  for (int i = 1; i < argc; ++i) {
+    const std::string word = argv[i];
+    if (word.starts_with("-")) {
+      const CLI::Option* option = app.get_option_no_throw(word);
+      if (option != nullptr && option->get_items_expected_min() > 0) ++i;  // its value
+      continue;
+    }
+    std::vector<std::string> names;
+    const CLI::App* next = nullptr;
+    for (const CLI::App* command : at->get_subcommands([](const CLI::App*) { return true; })) {
+      names.push_back(command->get_name());
+      if (command->get_name() == word) next = command;
+    }
+    if (names.empty()) return {};
+    if (next == nullptr) {
+      const std::string near = millrace::nearest_name(word, names);
+      std::string all;
+      for (const std::string& name : names) all += (all.empty() ? "" : ", ") + name;
+      return "there is no command " + (at == &app ? "" : at->get_name() + " ") + word +
+             (near.empty() ? "; the commands are " + all : "; did you mean " + near + "?");
+    }
+    at = next;
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -40,6 +72,10 @@ int main(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
+    if (const std::string what = unknown_command(app, argc, argv); error.get_exit_code() != 0 && !what.empty()) {
+      std::fprintf(stderr, "millrace: %s (millrace --help)\n", what.c_str());
+      return 2;
+    }
     return app.exit(error) == 0 ? 0 : 2;
   }
   try {

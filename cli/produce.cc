@@ -233,7 +233,10 @@ void add_produce(CLI::App& app, Session& session) {
   sub->footer(
       "Examples:\n  echo 'ann:{\"total\": 3}' | millrace produce orders --key-separator : --value-format json\n"
       "  millrace produce numbers --key-separator = --value-format long --file numbers.txt");
-  sub->callback([&session, a] { session.run = [&session, a] { return produce(session, *a); }; });
+  sub->callback([&session, a, sub] {
+    a->format.check_text_only(*sub, {"--key-separator", "--null"});
+    session.run = [&session, a] { return produce(session, *a); };
+  });
 }
 
 }  // namespace millrace::cli

@@ -152,6 +152,7 @@ int run_command(std::string_view name, const TopologyFunction& topology, int arg
   CommandLine line;
   line.data_dir = "millrace-data";
   app.add_option("--data-dir", line.data_dir, "where topics and state are kept; made if missing")
+      ->envname("MILLRACE_DATA_DIR")
       ->capture_default_str();
   app.add_option("--config", line.config, "key=value, a key of Kafka Streams (docs/configuration.md); repeatable")
       ->allow_extra_args(false)

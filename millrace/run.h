@@ -21,7 +21,7 @@
 namespace millrace {
 
 // One more option of the program: `name` as on the command line ("--input"), required unless *into already holds
-// something.
+// something; with --describe too, for the topology may depend on it.
 struct ProgramArgument {
   std::string name, help;
   std::string* into = nullptr;

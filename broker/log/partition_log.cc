@@ -100,20 +100,14 @@ Result<> PartitionLog::check_from_outside(const RecordBatchView& batch) const {
   Bytes scratch;
   RecordReader reader(batch, scratch);
   RecordView record;
-  std::int64_t now = logs_.env().clock().now().ms;
+  const Timestamp now = logs_.env().clock().now();
   for (std::int64_t i = 0; reader.next(record); ++i) {
     if (config().compacts && !record.has_key()) {
       return Error(ErrorCode::invalid_record,
                    name() + " is compacted, and record " + std::to_string(i) + " has no key");
     }
-    if (config().log_append_time) continue;
-    std::int64_t ahead = record.timestamp.ms - now;
-    if (ahead > config().timestamp_after_max_ms || -ahead > config().timestamp_before_max_ms) {
-      return Error(ErrorCode::invalid_timestamp,
-                   name() + ": record " + std::to_string(i) + " has timestamp " + std::to_string(record.timestamp.ms) +
-                       ", outside what message.timestamp.before.max.ms and .after.max.ms allow at " +
-                       std::to_string(now));
-    }
+    if (auto fits = config().check_timestamp(record.timestamp, now); !fits)
+      return std::move(fits).error().in(name() + ", record " + std::to_string(i));
   }
   if (auto status = reader.status(); !status) return std::move(status).error().in(name());
   return {};

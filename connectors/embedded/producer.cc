@@ -176,6 +176,10 @@ Result<> EmbeddedProducer::send(ProducerRecord record, DeliveryCallback callback
       size += header.name.size() + (header.value ? header.value->size() : 0) + 10;
     const auto& topic = log->config();
     MR_TRY(check_size(partition, topic, size));
+    if (record.timestamp) {
+      if (auto fits = topic.check_timestamp(*record.timestamp, shared_.env.clock().now()); !fits)
+        return std::move(fits).error().in(partition.text());
+    }
     if (topic.compacts && !record.key) {
       return Error(ErrorCode::invalid_record, partition.text() + " is compacted: a record needs a key");
     }

@@ -283,6 +283,34 @@ class Cli(unittest.TestCase):
         for command in [[], ['consume'], ['produce'], ['topics', 'create'], ['log', 'dump']]:
             self.assertIn('Example', self.run_it(*command, '--help'))
 
+    def test_a_command_that_there_is_not_is_named_with_the_nearest(self):
+        self.assertIn('there is no command tpoics; did you mean topics?', self.run_it('tpoics', 'list', code=2))
+        self.assertIn('there is no command topics lst; did you mean list?', self.run_it('topics', 'lst', code=2))
+        self.assertIn('there is no command groups xyzzy; the commands are',
+                      self.run_it('groups', 'xyzzy', code=2))
+        self.assertIn('topic is required', self.run_it('topics', 'create', code=2))
+
+    def test_options_of_text_are_refused_with_json(self):
+        self.run_it('topics', 'create', 'a')
+        for command in [('consume', '--null', 'x'), ('consume', '--print-key', '--separator', 'x'), ('produce', '--null', 'x'),
+                        ('produce', '--key-separator', ':')]:
+            said = self.run_it(command[0], 'a', '--format', 'json', *command[1:], code=2)
+            self.assertIn('it belongs to --format text', said)
+        self.assertIn('--print-key', self.run_it('consume', 'a', '--separator', ':', code=2))
+
+    def test_consume_says_that_it_waits_for_what_nobody_else_can_write(self):
+        self.run_it('topics', 'create', 'a')
+        with subprocess.Popen([PROGRAM, '--data-dir', self.data, 'consume', 'a'], stderr=subprocess.PIPE) as consumer:
+            self.assertIn(b'no other program can write', consumer.stderr.readline())
+            consumer.terminate()
+            self.assertEqual(consumer.wait(timeout=30), 0)
+
+    def test_log_dump_takes_no_index_for_a_segment(self):
+        self.run_it('topics', 'create', 'a')
+        self.run_it('produce', 'a', given='v\n')
+        index = next(pathlib.Path(self.data).glob('a-0/*.timeindex'))
+        self.assertIn('name the .log file beside it', self.run_it('log', 'dump', str(index), code=1))
+
     def test_a_missing_data_directory_is_named_and_not_made(self):
         self.assertIn(self.data, self.run_it('topics', 'list', code=1))
         self.assertFalse(pathlib.Path(self.data).exists())

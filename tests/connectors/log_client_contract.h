@@ -353,6 +353,34 @@ TYPED_TEST_P(LogClientContract, refuses_what_kafka_refuses) {
   EXPECT_NE(sent.error().message().find("a.b: the timestamp -1"), std::string::npos) << sent.error().message();
 }
 
+TYPED_TEST_P(LogClientContract, a_record_too_far_from_the_present_is_refused_as_its_topic_says) {
+  MR_ASSERT_OK(this->client().admin().create_topic(
+      {"t", 1, {{"message.timestamp.before.max.ms", "1000000"}, {"message.timestamp.after.max.ms", "9000000"}}}));
+  MR_ASSERT_OK(this->client().admin().create_topic({"stamped", 1, {{"message.timestamp.type", "LogAppendTime"}}}));
+  auto producer = this->producer();
+  std::int64_t sent_at = 0;
+  auto send = [&](const std::string& topic, std::optional<std::int64_t> at) -> std::string {
+    ProducerRecord record;
+    record.topic = topic;
+    record.value = "v";
+    if (at) record.timestamp = Timestamp{*at};
+    auto sent = producer->send(std::move(record));
+    (void)producer->flush();
+    auto outcome = sent.get();
+    if (!outcome) return outcome.error().text();
+    sent_at = outcome->timestamp.ms;
+    return "";
+  };
+  ASSERT_EQ(send("stamped", std::nullopt), "");
+  const std::int64_t now = sent_at;
+  EXPECT_EQ(send("t", now - 900'000), "");
+  EXPECT_EQ(send("t", now + 8'000'000), "");
+  EXPECT_NE(send("t", now - 2'000'000).find("message.timestamp.before.max.ms is 1000000"), std::string::npos);
+  EXPECT_NE(send("t", now + 9'900'000).find("message.timestamp.after.max.ms is 9000000"), std::string::npos);
+  EXPECT_NE(send("t", INT64_MAX).find("t-0: the timestamp 9223372036854775807"), std::string::npos);
+  EXPECT_EQ(send("stamped", INT64_MAX), "");
+}
+
 TYPED_TEST_P(LogClientContract, an_append_and_a_decision_notify) {
   this->make_topic("t");
   auto reader = this->consumer();
@@ -520,9 +548,9 @@ REGISTER_TYPED_TEST_SUITE_P(
     a_second_producer_of_the_same_name_fences_the_first, offsets_in_a_transaction_appear_with_its_commit,
     everything_is_there_after_a_restart, offsets_out_of_range_are_named, delete_records_moves_the_start,
     a_topic_made_again_is_another, a_consumer_goes_on_with_a_topic_that_was_made_again, refuses_what_kafka_refuses,
-    an_append_and_a_decision_notify, finds_offsets_by_time, poll_resumes_from_what_the_group_committed,
-    transactions_out_of_turn_are_refused, a_poll_that_fails_at_one_partition_loses_nothing_of_another,
-    polls_begin_at_one_partition_after_another, an_assignment_that_fails_changes_nothing,
-    a_partition_that_is_assigned_twice_is_assigned);
+    a_record_too_far_from_the_present_is_refused_as_its_topic_says, an_append_and_a_decision_notify,
+    finds_offsets_by_time, poll_resumes_from_what_the_group_committed, transactions_out_of_turn_are_refused,
+    a_poll_that_fails_at_one_partition_loses_nothing_of_another, polls_begin_at_one_partition_after_another,
+    an_assignment_that_fails_changes_nothing, a_partition_that_is_assigned_twice_is_assigned);
 
 }  // namespace millrace

@@ -53,6 +53,9 @@ TEST_F(PartitionLogTest, batches_from_outside_are_checked) {
   RecordBatchBuilder builder;
   builder.append(env_.clock().now() + 2h, "k", "v");
   EXPECT_EQ(code(Bytes(builder.seal({}))), ErrorCode::invalid_timestamp);
+  builder.clear();
+  builder.append(Timestamp{INT64_MAX}, "k", "v");
+  EXPECT_EQ(code(Bytes(builder.seal({}))), ErrorCode::invalid_timestamp);
   EXPECT_EQ(log_->offsets().log_end_offset, 3);
 }
 
