@@ -43,8 +43,7 @@ Result<> Broker::make_internal_topic(const std::string& name, const std::map<std
 }
 
 void Broker::schedule_housekeeping() {
-  auto at = env().clock().monotonic_ns() + config_.housekeeping_interval.count() * 1000000;
-  housekeeping_->post_at(at, [this] {
+  housekeeping_->post_at(later(env().clock().monotonic_ns(), config_.housekeeping_interval), [this] {
     if (auto result = housekeep(); !result) directory_->report("housekeeping: " + result.error().text());
     schedule_housekeeping();
   });

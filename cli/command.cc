@@ -26,7 +26,6 @@ Result<std::unique_ptr<LogClient>> open_log(const Session& session, bool make) {
   EmbeddedConfig config;
   config.data_dir = session.data_dir;
   config.num_partitions = 0;  // a misspelt topic is an error here, not a new topic
-  config.housekeeping_interval = Duration(0);
   config.report = [](const std::string& sentence) { std::fprintf(stderr, "millrace: %s\n", sentence.c_str()); };
   return open_embedded(real_env(), config);
 }
