@@ -212,8 +212,27 @@ void Committer::finish(const Result<bool>& result) {
   committed_at_ns_.store(now);
   commits_ += *result;
   if (*result && settings_.metrics) settings_.metrics->committed(now - begun_ns_.load());
+  if (!is_release_held(*result)) go_on(*result);
+}
+
+// Whether release waits for a checkpoint that is under way and slower than what is committed meanwhile: the tasks then
+// run on until what they hold back is full, so that the tails have a bound. end_checkpoint() goes on.
+bool Committer::is_release_held(bool committed) {
+  const bool too_long = tail_bytes() >= 2 * settings_.tail_bytes_max;
+  {
+    MonitorLock lock(monitor_);
+    if (checkpointing_ && too_long) {
+      held_release_ = committed;
+      return true;
+    }
+  }
   checkpoint_if_due();
-  if (begin_trial(*result)) return;
+  return false;
+}
+
+// After a commit that succeeded; `committed`: there was something.
+void Committer::go_on(bool committed) {
+  if (begin_trial(committed)) return;
   if (settings_.on_tried)
     for (Member& m : members_)
       if (takes_part(m) && (tried_ || m.runner->cut().passed))
@@ -224,7 +243,7 @@ void Committer::finish(const Result<bool>& result) {
     MonitorLock lock(monitor_);
     running_ = false;
     succeeded_ = begun_;
-    if (!std::exchange(tried_, std::nullopt)) last_committed_ = *result;
+    if (!std::exchange(tried_, std::nullopt)) last_committed_ = committed;
     again = std::exchange(wanted_, false) || !trials_.empty();
     if (!again) schedule();
   }
@@ -475,13 +494,16 @@ Result<> Committer::checkpoint_and_wait() {
 
 void Committer::end_checkpoint() {
   bool again = false;
+  std::optional<bool> held;
   {
     MonitorLock lock(monitor_);
     checkpointing_ = false;
     again = relief_wanted_ && !stopped_ && !paused_;
+    held = std::exchange(held_release_, std::nullopt);
   }
   monitor_.notify_all();
-  if (again) checkpoint_if_due();
+  if (again || held) checkpoint_if_due();
+  if (held) go_on(*held);
 }
 
 }  // namespace millrace

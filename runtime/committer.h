@@ -11,8 +11,8 @@
 //   checkpoints are made
 //
 // No task waits for another: one that sleeps in a lambda delays the decision, and the others run on until their held
-// batches are full. What a task reads from a repartition topic is at most of the transaction it will commit in, because
-// batches of the next one are held back.
+// batches are full. So they do where a checkpoint does not keep up with the tails. What a task reads from a repartition
+// topic is at most of the transaction it will commit in, because batches of the next one are held back.
 //
 // A *trial* is a transaction of one task that has failed before and may fail again. It follows the decision of a commit
 // of all: the others are not released, so that what an abort takes back is the tried task's alone. It ends with that
@@ -149,6 +149,8 @@ class Committer {
   void keep_tails();
   Result<> write_checkpoints();
   void finish(const Result<bool>& result);
+  bool is_release_held(bool committed);
+  void go_on(bool committed);
   void give_up(const Error& why);
   void end_held();
   void schedule();
@@ -189,7 +191,10 @@ class Committer {
   bool is_undecided_ = false;
   std::mutex& checkpoint_mutex_;  // tails, and one checkpoint at a time
   bool checkpointing_ = false;    // under monitor_
-  bool relief_wanted_ = false;    // under monitor_: a checkpoint is due, whatever its size
+  // Under monitor_: a commit that is done, and released when the checkpoint under way has ended. Whether it committed
+  // anything.
+  std::optional<bool> held_release_;
+  bool relief_wanted_ = false;  // under monitor_: a checkpoint is due, whatever its size
   std::atomic<bool> checkpoint_failed_{false};
   std::int64_t checkpointed_at_ = 0;
 };

@@ -8,6 +8,26 @@ using ::testing::HasSubstr;
 
 using Checkpoints = CommitterFixture;
 
+// Runs what was posted when, and in the order that, the test says; no timers.
+class ByHand final : public Executor {
+ public:
+  void post(Job job) override { jobs_.push_back(std::move(job)); }
+  void post_at(std::int64_t, Job) override {}
+  int concurrency() const override { return 2; }
+  void drain() override {
+    while (!jobs_.empty()) run(0);
+  }
+  void run(std::size_t number) {
+    Job job = std::move(jobs_.at(number));
+    jobs_.erase(jobs_.begin() + static_cast<std::ptrdiff_t>(number));
+    job();
+  }
+  std::size_t waiting() const { return jobs_.size(); }
+
+ private:
+  std::deque<Job> jobs_;
+};
+
 TEST_F(Checkpoints, changelog_joins_the_tail_when_it_is_committed_and_not_before) {
   make_stored();
   Committer& committer = commit_with();
@@ -182,6 +202,44 @@ TEST_F(Checkpoints, a_checkpoint_that_fails_fails_the_group_and_no_further_one_c
   auto last = committer.checkpoint_and_wait();
   ASSERT_FALSE(last);
   EXPECT_THAT(last.error().text(), HasSubstr("earlier checkpoint"));
+}
+
+TEST_F(Checkpoints, tails_do_not_grow_without_bound_behind_a_slow_checkpoint) {
+  make_stored();
+  committer_settings_.tail_bytes_max = 1000;
+  ByHand io;
+  committer_ = std::make_unique<Committer>(env_, io, log_, log_, log_, committer_settings_, members_, members_mutex_,
+                                           [this](const Error& e) { errors_.push_back(e); });
+  runners_[0]->wake();
+  work();
+  const auto put_and_commit = [&](const std::string& key) {
+    put(key, std::string(1200, 'v'));
+    work();
+    committer_->commit_soon();
+    work();
+    io.run(io.waiting() - 1);  // decides
+    work();
+  };
+  put_and_commit("a");
+  ASSERT_EQ(io.waiting(), 1u) << "a checkpoint is under way: it stays so";
+  put_and_commit("b");
+  EXPECT_EQ(committer_->commits(), 2);
+  put("c", "held");
+  work();
+  EXPECT_THAT(log_.text({"out", 0}), ::testing::Not(HasSubstr("c="))) << "what follows is held back";
+  committer_->commit_soon();
+  work();
+  EXPECT_EQ(io.waiting(), 1u) << "no further commit";
+  io.run(0);
+  EXPECT_EQ(row(0, "b"), std::string(1200, 'v'));
+  work();
+  EXPECT_THAT(log_.text({"out", 0}), HasSubstr("c=held"));
+  EXPECT_EQ(committer_->tail_bytes(), 0u);
+  io.drain();
+  work();
+  io.drain();
+  EXPECT_EQ(committer_->commits(), 3) << "that was asked for meanwhile";
+  EXPECT_TRUE(errors_.empty());
 }
 
 TEST_F(Checkpoints, the_last_checkpoint_writes_every_task_and_only_what_is_committed) {
