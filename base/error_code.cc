@@ -2,6 +2,7 @@
 
 namespace millrace {
 
+// clang-format off: a name a line
 std::string_view name_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::unknown_server_error: return "UNKNOWN_SERVER_ERROR";
@@ -47,5 +48,6 @@ std::string_view name_of(ErrorCode code) {
   }
   return "UNKNOWN";
 }
+// clang-format on
 
 }  // namespace millrace

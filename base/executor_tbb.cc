@@ -15,9 +15,7 @@ namespace {
 // TBB gives all arenas together one thread less than there are cores, counting the caller as one. Our callers only
 // enqueue, so an arena of n workers would get n-1. The limit is process-wide and the smallest one set wins: set once,
 // high enough; each arena is bounded by its own concurrency.
-void raise_worker_limit() {
-  static tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 257);
-}
+void raise_worker_limit() { static tbb::global_control limit(tbb::global_control::max_allowed_parallelism, 257); }
 
 // Shared with every queued job and, weakly, with timers.
 class Arena : public std::enable_shared_from_this<Arena> {

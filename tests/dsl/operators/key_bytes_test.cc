@@ -2,8 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include "millrace/statestore/serialization_error.h"
 #include "millrace/dsl/serdes/primitives.h"
+#include "millrace/statestore/serialization_error.h"
 
 namespace millrace {
 namespace {

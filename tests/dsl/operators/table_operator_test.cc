@@ -9,8 +9,8 @@
 
 #include "millrace/dsl/aggregator.h"
 #include "millrace/dsl/operators/aggregate.h"
-#include "millrace/statestore/store_error.h"
 #include "millrace/dsl/operators/window_aggregate.h"
+#include "millrace/statestore/store_error.h"
 #include "tests/dsl/operators/fake_task.h"
 
 namespace {
@@ -107,8 +107,7 @@ TEST(TableOperator, stops_where_a_key_cannot_be_read_back) {
   TableStore store{.name = "store", .key = SerdeRef<std::string>(refuses)};
   Aggregate op(store, Fold{how.reduce, how.initial, how.fold});
   op.init(task);
-  EXPECT_THROW(task.rows.listener.on_flush(task.rows.listener.self, {.key = "a", .context = &a_context}),
-               StoreError);
+  EXPECT_THROW(task.rows.listener.on_flush(task.rows.listener.self, {.key = "a", .context = &a_context}), StoreError);
 }
 
 }  // namespace
