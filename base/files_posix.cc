@@ -16,6 +16,7 @@
 #include <system_error>
 #include <thread>
 
+#include "millrace/base/env_real.h"
 #include "millrace/base/fault.h"
 
 namespace millrace {
@@ -46,7 +47,7 @@ Descriptor open_descriptor(const std::string& path, int flags) {
   int fd;
   do fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
   while (fd < 0 && errno == EINTR);
-  return Descriptor(fd);
+  return Descriptor(above_standard_streams(fd));
 }
 
 // Writes all of `parts` at `offset`; 0, or errno.
@@ -302,6 +303,15 @@ class PosixFiles : public FileSystem {
 };
 
 }  // namespace
+
+int above_standard_streams(int fd) {
+  if (fd < 0 || fd > STDERR_FILENO) return fd;
+  const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+  const int error = errno;
+  ::close(fd);
+  errno = error;
+  return above;
+}
 
 std::unique_ptr<FileSystem> make_posix_files() { return std::make_unique<PosixFiles>(); }
 

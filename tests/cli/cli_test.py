@@ -210,6 +210,29 @@ class Cli(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn('No space left on device', done.stderr)
 
+    def run_with_closed(self, streams, *arguments):
+        """The exit code, and what it said on standard error."""
+        closed = ' '.join(f'{stream}>&-' for stream in streams)
+        done = subprocess.run(['/bin/sh', '-c', f'exec "$@" {closed}', 'sh', PROGRAM, '--data-dir', self.data, *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    def test_a_closed_standard_stream_is_no_file_of_the_data_directory(self):
+        self.run_it('topics', 'create', 'a')
+        self.run_it('produce', 'a', given='1\n2\n')
+        segment = pathlib.Path(self.data, 'a-0', '0' * 20 + '.log')
+        before = segment.read_bytes()
+        consume = ['consume', 'a', '--from-beginning', '--exit-at-end', '--group', 'g']
+        for streams, command in [((1,), consume), ((0, 1), consume), ((0, 1, 2), consume), ((0,), ['produce', 'a'])]:
+            code, said = self.run_with_closed(streams, *command)
+            self.assertEqual(code, 1, f'{streams} {command}')
+            self.assertIn('' if 2 in streams else 'Bad file descriptor', said)
+            self.assertEqual(segment.read_bytes(), before)
+            self.assertRegex(pathlib.Path(self.data, 'millrace.lock').read_text(), r'^\d+\n$')
+        self.run_with_closed((2,), 'consume', 'none')
+        self.assertEqual(pathlib.Path(self.data, 'synced-offsets').stat().st_size % 32, 0)
+        self.assertEqual(self.run_it('consume', 'a', '--from-beginning', '--exit-at-end', '--group', 'g'), '1\n2\n')
+
     def test_lines_are_written_as_they_come(self):
         self.run_it('topics', 'create', 'a')
         with subprocess.Popen([PROGRAM, '--data-dir', self.data, 'produce', 'a'], stdin=subprocess.PIPE) as producer:
