@@ -260,6 +260,11 @@ class PosixFiles : public FileSystem {
 
   Result<> rename(const std::string& from, const std::string& to, Site site) override {
     FaultPass pass(site);
+    // A file would take the place of the device: with the rights for it, of /dev/null for the whole machine.
+    struct stat status;
+    if (::stat(to.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+      return Error(ErrorCode::kafka_storage_error,
+                   "cannot rename " + from + " to " + to + ": it is a device or a pipe");
     if (::rename(from.c_str(), to.c_str()) != 0) return failed("cannot rename " + from + " to", to, errno);
     return {};
   }
