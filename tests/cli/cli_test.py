@@ -263,6 +263,24 @@ class Cli(unittest.TestCase):
         got = [json.loads(l)['value'] for l in self.consume('numbers', '--value-format', 'double', '--format', 'json').splitlines()]
         self.assertEqual(got, ['nan', '-inf', 0.5])
 
+    def test_json_of_too_many_levels_is_refused(self):
+        self.run_it('topics', 'create', 'a')
+        deep, shallow = '[' * 300000 + ']' * 300000, '{"a":' * 990 + '"]\\"["' + '}' * 990
+        self.run_it('produce', 'a', given=f'{deep}\n')
+        for arguments, given in [(['--value-format', 'json'], deep), (['--format', 'json'], f'{{"value":{deep}}}')]:
+            self.assertIn('1000 levels', self.run_it('produce', 'a', *arguments, given=f'{given}\n', code=1))
+        for format in ['text', 'json']:
+            self.assertIn('a-0 offset 0: 600000 bytes are not JSON of at most 1000 levels', self.run_it(
+                'consume', 'a', '--from-beginning', '--exit-at-end', '--value-format', 'json', '--format', format, code=1))
+        self.run_it('produce', 'a', '--value-format', 'json', given=f'{shallow}\n')
+        self.assertEqual(self.run_it('consume', 'a', '--offset', '1', '--exit-at-end', '--value-format', 'json'), f'{shallow}\n')
+
+    def test_the_brokers_own_topics_are_not_written_to(self):
+        self.run_it('topics', 'create', 'a')
+        for topic in ['__consumer_offsets', '__transaction_state']:
+            self.assertIn("broker's own", self.run_it('produce', topic, '--key-separator', ':', given='k:v\n', code=1))
+        self.assertEqual(self.run_it('topics', 'list'), 'a\n')
+
     def test_a_string_that_is_json_text_stays_a_string(self):
         self.run_it('topics', 'create', 'a')
         self.run_it('produce', 'a', given='{"b": 1}\n')
