@@ -20,9 +20,4 @@ Env& real_env();
 // The cores this process may use: affinity mask and cgroup quota (rounded up) considered; at least 1.
 int usable_cores();
 
-// `fd`, or, if its number is one of the standard streams', its duplicate with a number above them. For every
-// descriptor that this project opens: where a program is started with a stream closed, what it prints would else go
-// into a file of the data directory. -1 and errno: there is no number left, or `fd` was negative.
-int above_standard_streams(int fd);
-
 }  // namespace millrace

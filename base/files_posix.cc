@@ -16,7 +16,6 @@
 #include <system_error>
 #include <thread>
 
-#include "millrace/base/env_real.h"
 #include "millrace/base/fault.h"
 
 namespace millrace {
@@ -47,7 +46,7 @@ Descriptor open_descriptor(const std::string& path, int flags) {
   int fd;
   do fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
   while (fd < 0 && errno == EINTR);
-  return Descriptor(above_standard_streams(fd));
+  return Descriptor(fd);
 }
 
 // Writes all of `parts` at `offset`; 0, or errno.
@@ -95,6 +94,16 @@ class SyncMemory {
   std::mutex mutex_;
   int error_ = 0;
 };
+
+// The next file to be opened would get the number of a standard stream that is closed, and what the program prints
+// would go into it. What holds the number instead can be neither read nor written, so a closed stream stays one.
+void occupy_closed_standard_streams() {
+  for (int fd = 0; fd <= STDERR_FILENO;) {
+    fd = ::open("/dev/null", O_PATH | O_CLOEXEC);
+    if (fd < 0) return;
+    if (fd > STDERR_FILENO) ::close(fd);
+  }
+}
 
 class PosixFile : public File {
  public:
@@ -309,15 +318,9 @@ class PosixFiles : public FileSystem {
 
 }  // namespace
 
-int above_standard_streams(int fd) {
-  if (fd < 0 || fd > STDERR_FILENO) return fd;
-  const int above = ::fcntl(fd, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
-  const int error = errno;
-  ::close(fd);
-  errno = error;
-  return above;
+std::unique_ptr<FileSystem> make_posix_files() {
+  occupy_closed_standard_streams();
+  return std::make_unique<PosixFiles>();
 }
-
-std::unique_ptr<FileSystem> make_posix_files() { return std::make_unique<PosixFiles>(); }
 
 }  // namespace millrace

@@ -28,10 +28,7 @@ void on_signal(int signal) {
 }  // namespace
 
 void catch_stop_signals() {
-  if (wake_pipe[0] < 0) {
-    if (::pipe2(wake_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return;
-    for (int& end : wake_pipe) end = above_standard_streams(end);
-  }
+  if (wake_pipe[0] < 0 && ::pipe2(wake_pipe, O_CLOEXEC | O_NONBLOCK) != 0) return;
   struct sigaction action = {};
   action.sa_handler = on_signal;
   sigemptyset(&action.sa_mask);
