@@ -95,6 +95,16 @@ class SyncMemory {
   int error_ = 0;
 };
 
+// The next file to be opened would get the number of a standard stream that is closed, and what the program prints
+// would go into it. What holds the number instead can be neither read nor written, so a closed stream stays one.
+void occupy_closed_standard_streams() {
+  for (int fd = 0; fd <= STDERR_FILENO;) {
+    fd = ::open("/dev/null", O_PATH | O_CLOEXEC);
+    if (fd < 0) return;
+    if (fd > STDERR_FILENO) ::close(fd);
+  }
+}
+
 class PosixFile : public File {
  public:
   PosixFile(std::string path, Descriptor fd, bool writable, std::uint64_t size)
@@ -259,6 +269,11 @@ class PosixFiles : public FileSystem {
 
   Result<> rename(const std::string& from, const std::string& to, Site site) override {
     FaultPass pass(site);
+    // A file would take the place of the device: with the rights for it, of /dev/null for the whole machine.
+    struct stat status;
+    if (::stat(to.c_str(), &status) == 0 && !S_ISREG(status.st_mode) && !S_ISDIR(status.st_mode))
+      return Error(ErrorCode::kafka_storage_error,
+                   "cannot rename " + from + " to " + to + ": it is a device or a pipe");
     if (::rename(from.c_str(), to.c_str()) != 0) return failed("cannot rename " + from + " to", to, errno);
     return {};
   }
@@ -303,6 +318,9 @@ class PosixFiles : public FileSystem {
 
 }  // namespace
 
-std::unique_ptr<FileSystem> make_posix_files() { return std::make_unique<PosixFiles>(); }
+std::unique_ptr<FileSystem> make_posix_files() {
+  occupy_closed_standard_streams();
+  return std::make_unique<PosixFiles>();
+}
 
 }  // namespace millrace

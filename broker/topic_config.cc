@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdint>
 
 namespace millrace::broker {
 namespace {
@@ -58,7 +59,7 @@ std::vector<ConfigKey> storage_keys() {
       {.name = "segment.bytes",
        .type = ConfigType::size_bytes,
        .initial = "1073741824",
-       .valid = at_least(1024),
+       .valid = between(1024, INT32_MAX),  // positions in an index have 4 bytes
        .doc = "A segment of this size is closed and the next one begun. Only closed ones are deleted or compacted.",
        .kafka = "Kafka's least is 1 MiB since 4.0"},
       {.name = "segment.ms",

@@ -83,6 +83,7 @@ Result<Json> to_json(BytesView bytes, FieldFormat format) {
       if (!is_utf8(bytes)) return Json{{"base64", to_base64(bytes)}};
       return Json(std::string(bytes));
     case FieldFormat::json: {
+      if (nests_too_deeply(bytes)) return misfit(bytes, "JSON of at most 1000 levels");
       Json parsed = Json::parse(bytes, nullptr, /*allow_exceptions=*/false);
       if (parsed.is_discarded()) return misfit(bytes, "JSON");
       return parsed;
@@ -118,6 +119,7 @@ Result<Bytes> from_text(std::string_view text, FieldFormat format) {
     case FieldFormat::string:
       return Bytes(text);
     case FieldFormat::json:
+      if (nests_too_deeply(text)) return misfit(text, "JSON of at most 1000 levels");
       if (!Json::accept(text)) return Error(ErrorCode::invalid_record, std::string(text) + " is not JSON");
       return Bytes(text);
     case FieldFormat::long_number:
@@ -140,6 +142,20 @@ Result<Bytes> from_json(const Json& json, FieldFormat format) {
   if (format == FieldFormat::json) return Bytes(json.dump());
   if (json.is_string()) return from_text(json.get<std::string>(), format);
   return from_text(json.dump(), format);
+}
+
+bool nests_too_deeply(std::string_view json) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < json.size(); ++i) {
+    const char c = json[i];
+    if (in_string && c == '\\') ++i;
+    if (c == '"') in_string = !in_string;
+    if (in_string) continue;
+    if (c == ']' || c == '}') --depth;
+    if ((c == '[' || c == '{') && ++depth > 1000) return true;
+  }
+  return false;
 }
 
 bool is_utf8(std::string_view text) {

@@ -1,5 +1,8 @@
 #include "millrace/metrics_file.h"
 
+#include <tuple>
+#include <utility>
+
 #include "millrace/base/log.h"
 #include "millrace/base/prometheus_text.h"
 
@@ -31,7 +34,9 @@ Result<> MetricsFile::write() {
   MR_ASSIGN(auto file, env_.files().open(next, OpenMode::replace));
   MR_TRY(file->append(text, site));
   file.reset();
-  return env_.files().rename(next, path_, site);
+  auto renamed = env_.files().rename(next, path_, site);
+  if (!renamed) std::ignore = env_.files().remove(next, site);
+  return renamed;
 }
 
 void MetricsFile::schedule() {

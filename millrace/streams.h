@@ -3,6 +3,7 @@
 //   Streams app("users", topology, {.state_dir = dir + "/state"}, real_env(), *log);
 //   std::optional<User> ann = app.store<std::string, User>("users").get("ann");
 #pragma once
+#include "millrace/base/env_real.h"
 #include "millrace/client_factory.h"
 #include "millrace/millrace.h"
 #include "millrace/runtime/read_only_store.h"

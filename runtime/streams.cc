@@ -208,6 +208,9 @@ void Streams::Content::make_global_task() {
 
 Result<> Streams::start() {
   Content& c = *content_;
+  if (c.has_been_made())  // what has run is not taken apart before this object is gone
+    return Error(ErrorCode::invalid_request, "the application was started already and is " +
+                                                 std::string(name_of(state())) + ": make another Streams");
   MR_TRY(c.open_log());
   c.workers = c.env.make_executor(static_cast<int>(c.config.integer("num.stream.threads")), "tasks");
   c.metrics.set_workers(c.workers->concurrency());

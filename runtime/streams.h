@@ -49,7 +49,7 @@ class Streams {
   ~Streams();
   Streams(const Streams&) = delete;
 
-  // Everything up to the first task ready to run. Errors: of the topics, the stores, the log; nothing runs then.
+  // Everything up to the first task ready to run; once. Errors: of the topics, the stores, the log; nothing runs then.
   Result<> start();
   // Runs until all that was in the source topics when it started, and all that came of it in repartition topics, is
   // processed and committed. Returns then, or with the error that stopped it. May be called once, after start().

@@ -4,16 +4,6 @@
 #include "millrace/broker/log/partition_log.h"
 
 namespace millrace::broker {
-namespace {
-
-constexpr std::size_t offsets_prefix = 27;  // bytes of a batch up to and including its last offset delta
-
-Offset last_offset_at(const char* batch) {
-  return from_big_endian<std::int64_t>(batch) + from_big_endian<std::int32_t>(batch + 23);
-}
-
-}  // namespace
-
 // Under mutex_. Precondition: log start ≤ offset ≤ log end.
 PartitionLog::Position PartitionLog::find(Offset offset) const {
   auto after = std::upper_bound(segments_.begin(), segments_.end(), offset,

@@ -125,7 +125,11 @@ Result<std::uint64_t> Segment::position_for(Offset offset) const {
             offsets_.lower_bound([&](const char* entry) { return from_big_endian<std::int32_t>(entry) <= relative; }));
   if (after == 0) return std::uint64_t{0};
   MR_ASSIGN(Bytes entry, offsets_.entry(after - 1));
-  return static_cast<std::uint64_t>(from_big_endian<std::uint32_t>(entry.data() + 4));
+  const std::uint64_t position = from_big_endian<std::uint32_t>(entry.data() + 4);
+  char batch[offsets_prefix];
+  MR_ASSIGN(std::size_t have, file_->read_at(position, batch, sizeof batch));
+  const Offset last_offset = base_offset_ + from_big_endian<std::int32_t>(entry.data());
+  return have == sizeof batch && last_offset_at(batch) == last_offset ? position : std::uint64_t{0};
 }
 
 Result<Offset> Segment::offset_for(Timestamp timestamp) const {

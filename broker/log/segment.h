@@ -28,6 +28,13 @@ struct AbortedTransaction {
   Offset last_stable_offset = 0;             // after it was written
 };
 
+constexpr std::size_t offsets_prefix = 27;  // bytes of a batch up to and including its last offset delta
+
+// Of the batch that begins there with at least these bytes.
+inline Offset last_offset_at(const char* batch) {
+  return from_big_endian<std::int64_t>(batch) + from_big_endian<std::int32_t>(batch + 23);
+}
+
 // "00000000000000000042" and the suffix, in `directory`.
 std::string segment_path(const std::string& directory, Offset base_offset, std::string_view suffix);
 
@@ -60,7 +67,9 @@ class Segment {
   void index_batch(const RecordBatchView& batch, std::uint64_t position);
   void add_aborted(const AbortedTransaction& aborted);
 
-  // Position of a batch at or before the one that holds `offset`: scan from there.
+  // Position of a batch at or before the one that holds `offset`: scan from there. An index entry has no checksum, and
+  // a wrong one would pass over records: it counts if the batch is there that it names, else the scan begins at the
+  // start.
   Result<std::uint64_t> position_for(Offset offset) const;
   // Offset from which to look for the first record of at least `timestamp`.
   Result<Offset> offset_for(Timestamp timestamp) const;

@@ -7,7 +7,11 @@ namespace embedded {
 
 Result<std::shared_ptr<broker::PartitionLog>> SharedBroker::log_to_write(const TopicPartition& partition) {
   auto log = broker->partition(partition);
-  if (log || config.num_partitions == 0 || broker->topic(partition.topic)) return log;
+  const auto topic = broker->topic(partition.topic);
+  if (topic && topic->internal())  // what is no record of the broker's there keeps the directory from opening again
+    return Error(ErrorCode::invalid_topic_exception,
+                 "topic " + partition.topic + " is the broker's own: nobody else writes to it");
+  if (log || config.num_partitions == 0 || topic) return log;
   auto made = broker->create_topic(partition.topic, config.num_partitions, {});
   if (!made && made.error().code() != ErrorCode::topic_already_exists) return std::move(made).error();
   return broker->partition(partition);

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -105,6 +106,15 @@ TEST_F(RealFiles, write_at_overwrites_and_truncate_cuts) {
   EXPECT_EQ(content_of(**file), "01ab4");
   ASSERT_TRUE((*file)->append("!", "test"));
   EXPECT_EQ(content_of(**file), "01ab4!");
+}
+
+TEST_F(RealFiles, a_rename_does_not_replace_a_device_or_a_pipe) {
+  ASSERT_TRUE(files_.open(path("a"), OpenMode::append));
+  ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
+  auto renamed = files_.rename(path("a"), path("pipe"), "test");
+  ASSERT_FALSE(renamed);
+  EXPECT_THAT(renamed.error().text(), HasSubstr("it is a device or a pipe"));
+  EXPECT_THAT(files_.list(directory_).value(), ElementsAre("a", "pipe"));
 }
 
 TEST_F(RealFiles, open_modes_refuse_what_they_should) {

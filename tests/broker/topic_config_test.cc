@@ -64,7 +64,8 @@ TEST(TopicConfig, sets_what_a_key_says) {
 }
 
 TEST(TopicConfig, a_value_that_cannot_be_says_what_could) {
-  EXPECT_THAT(refusal("segment.bytes", "1023"), HasSubstr("at least 1024"));
+  EXPECT_THAT(refusal("segment.bytes", "1023"), HasSubstr("between 1024 and 2147483647"));
+  EXPECT_THAT(refusal("segment.bytes", "2147483648"), HasSubstr("between 1024 and 2147483647"));
   EXPECT_THAT(refusal("retention.ms", "a week"), HasSubstr("retention.ms=a week"));
   EXPECT_THAT(refusal("min.cleanable.dirty.ratio", "1.5"), HasSubstr("between 0 and 1"));
   EXPECT_THAT(refusal("compression.type", "zstd"), HasSubstr("one of producer"));

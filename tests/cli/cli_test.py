@@ -210,6 +210,29 @@ class Cli(unittest.TestCase):
             self.assertEqual(done.returncode, 1)
             self.assertIn('No space left on device', done.stderr)
 
+    def run_with_closed(self, streams, *arguments):
+        """The exit code, and what it said on standard error."""
+        closed = ' '.join(f'{stream}>&-' for stream in streams)
+        done = subprocess.run(['/bin/sh', '-c', f'exec "$@" {closed}', 'sh', PROGRAM, '--data-dir', self.data, *arguments],
+                              stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60)
+        return done.returncode, done.stderr
+
+    def test_a_closed_standard_stream_is_no_file_of_the_data_directory(self):
+        self.run_it('topics', 'create', 'a')
+        self.run_it('produce', 'a', given='1\n2\n')
+        segment = pathlib.Path(self.data, 'a-0', '0' * 20 + '.log')
+        before = segment.read_bytes()
+        consume = ['consume', 'a', '--from-beginning', '--exit-at-end', '--group', 'g']
+        for streams, command in [((1,), consume), ((0, 1), consume), ((0, 1, 2), consume), ((0,), ['produce', 'a'])]:
+            code, said = self.run_with_closed(streams, *command)
+            self.assertEqual(code, 1, f'{streams} {command}')
+            self.assertIn('' if 2 in streams else 'Bad file descriptor', said)
+            self.assertEqual(segment.read_bytes(), before)
+            self.assertRegex(pathlib.Path(self.data, 'millrace.lock').read_text(), r'^\d+\n$')
+        self.run_with_closed((2,), 'consume', 'none')
+        self.assertEqual(pathlib.Path(self.data, 'synced-offsets').stat().st_size % 32, 0)
+        self.assertEqual(self.run_it('consume', 'a', '--from-beginning', '--exit-at-end', '--group', 'g'), '1\n2\n')
+
     def test_lines_are_written_as_they_come(self):
         self.run_it('topics', 'create', 'a')
         with subprocess.Popen([PROGRAM, '--data-dir', self.data, 'produce', 'a'], stdin=subprocess.PIPE) as producer:
@@ -239,6 +262,24 @@ class Cli(unittest.TestCase):
         self.run_it('produce', 'numbers', '--value-format', 'double', given='nan\n-inf\n0.5\n')
         got = [json.loads(l)['value'] for l in self.consume('numbers', '--value-format', 'double', '--format', 'json').splitlines()]
         self.assertEqual(got, ['nan', '-inf', 0.5])
+
+    def test_json_of_too_many_levels_is_refused(self):
+        self.run_it('topics', 'create', 'a')
+        deep, shallow = '[' * 300000 + ']' * 300000, '{"a":' * 990 + '"]\\"["' + '}' * 990
+        self.run_it('produce', 'a', given=f'{deep}\n')
+        for arguments, given in [(['--value-format', 'json'], deep), (['--format', 'json'], f'{{"value":{deep}}}')]:
+            self.assertIn('1000 levels', self.run_it('produce', 'a', *arguments, given=f'{given}\n', code=1))
+        for format in ['text', 'json']:
+            self.assertIn('a-0 offset 0: 600000 bytes are not JSON of at most 1000 levels', self.run_it(
+                'consume', 'a', '--from-beginning', '--exit-at-end', '--value-format', 'json', '--format', format, code=1))
+        self.run_it('produce', 'a', '--value-format', 'json', given=f'{shallow}\n')
+        self.assertEqual(self.run_it('consume', 'a', '--offset', '1', '--exit-at-end', '--value-format', 'json'), f'{shallow}\n')
+
+    def test_the_brokers_own_topics_are_not_written_to(self):
+        self.run_it('topics', 'create', 'a')
+        for topic in ['__consumer_offsets', '__transaction_state']:
+            self.assertIn("broker's own", self.run_it('produce', topic, '--key-separator', ':', given='k:v\n', code=1))
+        self.assertEqual(self.run_it('topics', 'list'), 'a\n')
 
     def test_a_string_that_is_json_text_stays_a_string(self):
         self.run_it('topics', 'create', 'a')

@@ -120,6 +120,20 @@ TYPED_TEST_P(ProducerContract, what_was_acknowledged_takes_no_buffer_memory) {
   EXPECT_EQ(this->batch_counts({"t", 0}), rounds);
 }
 
+TYPED_TEST_P(ProducerContract, the_brokers_own_topics_are_not_written_to) {
+  auto producer = this->patient_producer();
+  for (const char* topic : {"__consumer_offsets", "__transaction_state"}) {
+    auto sent = producer->send(this->record_of(topic, "v")).get();
+    ASSERT_FALSE(sent);
+    EXPECT_EQ(sent.error().code(), ErrorCode::invalid_topic_exception);
+    RecordBatchBuilder batch;
+    batch.append(Timestamp{0}, "k", "v");
+    auto appended = producer->append({topic, 0}, batch);
+    ASSERT_FALSE(appended);
+    EXPECT_EQ(appended.error().code(), ErrorCode::invalid_topic_exception);
+  }
+}
+
 TYPED_TEST_P(ProducerContract, an_abort_out_of_turn_takes_nothing_away) {
   this->make_topic("t");
   auto producer = this->patient_producer();
@@ -151,6 +165,7 @@ TYPED_TEST_P(ProducerContract, a_transaction_that_has_lost_a_record_is_not_commi
 }
 
 REGISTER_TYPED_TEST_SUITE_P(ProducerContract, init_transactions_forgets_what_the_transaction_before_it_has_queued,
+                            the_brokers_own_topics_are_not_written_to,
                             a_delivery_callback_that_throws_is_logged_and_the_others_are_called,
                             a_flush_in_a_delivery_callback_is_refused,
                             a_delivery_callback_may_hold_the_last_reference_to_its_producer,

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <filesystem>
+
 #include "millrace/run.h"
 #include "tests/runtime/metered_streams.h"
 
@@ -55,6 +57,14 @@ TEST_F(MetricsFileTest, a_path_that_cannot_be_written_is_an_error_at_once) {
   auto file = MetricsFile::open(real_env(), make(count_by_key), dir_ / "no-such-folder" / "app.prom");
   ASSERT_FALSE(file);
   EXPECT_THAT(file.error().text(), HasSubstr("no-such-folder"));
+}
+
+TEST_F(MetricsFileTest, a_path_that_cannot_be_replaced_is_an_error_and_nothing_is_left_beside_it) {
+  std::filesystem::create_directory(dir_ / "app.prom");
+  auto file = MetricsFile::open(real_env(), make(count_by_key), dir_ / "app.prom");
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().text(), HasSubstr("cannot rename"));
+  EXPECT_FALSE(real_env().files().exists(dir_ / "app.prom.tmp"));
 }
 
 }  // namespace

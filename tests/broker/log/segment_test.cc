@@ -124,6 +124,28 @@ TEST_F(SegmentTest, goes_on_after_retention_found_the_disk_full) {
   EXPECT_EQ(found_from_each(), before);
 }
 
+TEST_F(SegmentTest, a_damaged_index_entry_leads_past_no_record) {
+  open();
+  while (log_->extent().bytes < 7000) ASSERT_TRUE(put(50));
+  ASSERT_TRUE(log_->checkpoint());
+  const Offset end = log_->offsets().log_end_offset;
+  auto index = file(0, ".index");
+  ASSERT_GT(index->size(), 80u);
+  for (std::uint64_t at = 0; at < index->size(); ++at) {
+    SCOPED_TRACE(at);
+    char byte = 0;
+    ASSERT_TRUE(index->read_at(at, &byte, 1));
+    ASSERT_TRUE(index->write_at(at, std::string(1, static_cast<char>(byte ^ 1)), "test"));
+    open(end);
+    for (Offset offset = end - 1; offset >= 0; --offset) {  // downwards: else where the last read ended is remembered
+      auto read = log_->read({offset, 1});
+      ASSERT_TRUE(read && !read->bytes->empty()) << offset;
+      ASSERT_EQ(RecordBatchView::parse(*read->bytes)->base_offset(), offset);
+    }
+    ASSERT_TRUE(index->write_at(at, std::string(1, byte), "test"));
+  }
+}
+
 TEST_F(SegmentTest, an_empty_one_inside_another_is_removed_at_a_start) {
   for (Offset at : {5, 30}) {
     for (bool checkpointed : {false, true}) {
