@@ -220,5 +220,25 @@ TEST(TestRecord, is_printed_as_text_or_json_with_its_time) {
             R"("k"@5: "\x0a" at 7, h=null)");
 }
 
+TEST(TopologyTestDriver, refuses_to_be_piped_into_from_a_lambda_of_the_topology) {
+  constexpr Topic<std::string, std::string> in{"in"}, out{"out"};
+  TopologyTestDriver* driver = nullptr;
+  TopologyTestDriver made([&](StreamsBuilder& builder) {
+    builder.stream(in)
+        .peek([&](const std::string& value) {
+          if (value == "first") driver->input(in).pipe("k", "second");
+        })
+        .to(out);
+  });
+  driver = &made;
+  try {
+    made.input(in).pipe("k", "first");
+    FAIL() << "it was taken";
+  } catch (const std::runtime_error& e) {
+    EXPECT_THAT(e.what(), ::testing::HasSubstr("from inside an operator"));
+  }
+  EXPECT_TRUE(made.output(out).empty());
+}
+
 }  // namespace
 }  // namespace millrace
