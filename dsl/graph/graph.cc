@@ -8,6 +8,15 @@
 
 namespace millrace {
 
+namespace {
+// 0: nobody said how many.
+int checked_partitions(int partitions, std::string_view topic) {
+  if (partitions >= 0) return partitions;
+  throw TopologyError("Invalid topology: Number of partitions must be at least 1. (" + std::string(topic) + ": " +
+                      std::to_string(partitions) + ")");
+}
+}  // namespace
+
 OwnedTopic::OwnedTopic(const TopicSpec& spec)
     : name(spec.name),
       key(spec.key),
@@ -16,7 +25,7 @@ OwnedTopic::OwnedTopic(const TopicSpec& spec)
       value_type(spec.value_type),
       nullable_key(spec.nullable_key),
       nullable_value(spec.nullable_value),
-      partitions(spec.partitions),
+      partitions(checked_partitions(spec.partitions, spec.name)),
       retention(spec.retention),
       compact(spec.compact) {}
 
@@ -115,7 +124,7 @@ NodeId Graph::repartition(NodeId from, std::string_view name, AnySerde key, AnyS
   Node node{.kind = NodeKind::repartition};
   node.repartitioning = parts_->name_repartitioning(prefix, key, value);
   node.repartitioning->named = !name.empty();
-  if (partitions > 0) node.repartitioning->partitions = partitions;
+  if (checked_partitions(partitions, prefix) > 0) node.repartitioning->partitions = partitions;
   node.name = node.repartitioning->source;
   node.sources = {node.name};
   return parts_->add(from, std::move(node));

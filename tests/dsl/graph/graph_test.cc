@@ -71,6 +71,13 @@ TEST(Graph, refuses_a_grouping_whose_serdes_nobody_gave) {
   EXPECT_THROW(no_serde("key"), TopologyError);
 }
 
+TEST(Graph, refuses_less_than_no_partitions) {
+  StreamsBuilder b;
+  const auto stream = b.stream(in);
+  EXPECT_THROW(stream.repartition({.partitions = -1}), TopologyError);
+  EXPECT_THROW(stream.to(Topic<std::string, std::string>{"out", {.partitions = -1}}), TopologyError);
+}
+
 TEST(Graph, takes_the_partitions_of_a_repartition) {
   StreamsBuilder b;
   b.stream(in).repartition({.name = "r", .partitions = 3});
