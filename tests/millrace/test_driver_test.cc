@@ -220,6 +220,18 @@ TEST(TestRecord, is_printed_as_text_or_json_with_its_time) {
             R"("k"@5: "\x0a" at 7, h=null)");
 }
 
+TEST(TopologyTestDriver, shows_every_window_however_late) {
+  constexpr Topic<std::string, std::string> in{"in"};
+  constexpr Timestamp late{std::int64_t{1} << 60};
+  TopologyTestDriver driver([&](StreamsBuilder& builder) {
+    builder.stream(in).group_by_key().windowed_by({.size = 1ms, .grace = 0ms}).count({.as = "n"});
+  });
+  driver.input(in).pipe("k", "v", late);
+  const auto rows = driver.window_store<std::string, std::int64_t>("n").all();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].key.window.start, late);
+}
+
 TEST(TopologyTestDriver, refuses_to_be_piped_into_from_a_lambda_of_the_topology) {
   constexpr Topic<std::string, std::string> in{"in"}, out{"out"};
   TopologyTestDriver* driver = nullptr;
