@@ -138,7 +138,7 @@ void Graph::sink(NodeId from, const TopicSpec& topic, std::string_view name) {
 }
 
 NodeId Graph::table_join(NodeId from, NodeId table, std::string_view name, bool left, AnySerde key, AnySerde value,
-                         AnySerde table_key, Thunk joiner) {
+                         Thunk joiner) {
   check_name(name);
   Parts& g = *parts_;
   if (g[from].rekeyed) {  // KStreamImpl.repartitionForJoin: joins of one stream share it unless they are named
@@ -165,7 +165,6 @@ NodeId Graph::table_join(NodeId from, NodeId table, std::string_view name, bool 
   node.sources = std::move(sources);
   node.connected_stores = g.stores_to_read(table);
   node.table = table;
-  node.table_key = table_key;
   node.left = left;
   node.thunk = std::move(joiner);
   return g.add(from, std::move(node));
@@ -181,6 +180,10 @@ NodeId Graph::global_join(NodeId from, NodeId table, std::string_view name, bool
   node.key_thunk = std::move(key);
   node.thunk = std::move(joiner);
   return parts_->add(from, std::move(node));
+}
+
+void no_common_builder() {
+  throw TopologyError("Invalid topology: a stream is merged or joined with one of another StreamsBuilder");
 }
 
 void no_serde(std::string_view what) {

@@ -71,6 +71,18 @@ TEST(Graph, refuses_a_grouping_whose_serdes_nobody_gave) {
   EXPECT_THROW(no_serde("key"), TopologyError);
 }
 
+TEST(Graph, refuses_streams_and_tables_of_another_builder) {
+  StreamsBuilder mine, others;
+  for (int i = 0; i < 3; ++i) others.stream(in);
+  const auto stream = mine.stream(in);
+  const auto first = [](const std::string& l, const std::string&) { return l; };
+  EXPECT_THROW(stream.merge(others.stream(in)), TopologyError);
+  EXPECT_THROW(stream.join(others.table(table_topic), first), TopologyError);
+  EXPECT_THROW(stream.left_join(others.global_table(table_topic), upper,
+                                [](const std::string& l, const std::string*) { return l; }),
+               TopologyError);
+}
+
 TEST(Graph, refuses_less_than_no_partitions) {
   StreamsBuilder b;
   const auto stream = b.stream(in);
