@@ -42,6 +42,14 @@ void append_big_endian(std::string& out, T n) {
   out.append(b, sizeof n);
 }
 
+// Java's + and -, which are modulo 2^64: for numbers that may be anything.
+constexpr std::int64_t wrapped_sum(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) + static_cast<std::uint64_t>(b));
+}
+constexpr std::int64_t wrapped_difference(std::int64_t a, std::int64_t b) {
+  return static_cast<std::int64_t>(static_cast<std::uint64_t>(a) - static_cast<std::uint64_t>(b));
+}
+
 // Reads numbers and slices from the front of `in`. After a read past the end, or a malformed varint, ok() is false for
 // good and every further read gives zero or an empty view: check once, at the end. One thread.
 class ByteReader {

@@ -203,7 +203,7 @@ void RecordBatchBuilder::append_encoded(std::int32_t offset_delta, Timestamp tim
   } else if (timestamp.ms > max_timestamp_) {
     max_timestamp_ = timestamp.ms;
   }
-  std::int64_t timestamp_delta = timestamp.ms - base_timestamp_;
+  const std::int64_t timestamp_delta = wrapped_difference(timestamp.ms, base_timestamp_);
   std::size_t size =
       1 +
       static_cast<std::size_t>(varint_size(timestamp_delta) + varint_size(offset_delta) + varint_size(header_count)) +

@@ -103,8 +103,8 @@ class RecordReader {
       return fail("its headers do not fit into it");
     }
     if (header_count == 0 && at != end) return fail("it holds more than its fields");
-    record.offset = base_offset_ + offset_delta;
-    record.timestamp.ms = log_append_time_ ? append_time_ : base_timestamp_ + timestamp_delta;
+    record.offset = wrapped_sum(base_offset_, offset_delta);
+    record.timestamp.ms = log_append_time_ ? append_time_ : wrapped_sum(base_timestamp_, timestamp_delta);
     record.headers = BytesView(at, static_cast<std::size_t>(end - at));
     record.header_count = static_cast<std::int32_t>(header_count);
     at_ = end;

@@ -18,6 +18,9 @@ struct Handle {
   SerdeRef<plain<V>> value_serde = {};
 };
 
+// Throws TopologyError: two streams or tables are of two builders.
+[[noreturn]] void no_common_builder();
+
 // The rest is for the operators' headers.
 
 template <>

@@ -143,6 +143,7 @@ class KStream : public Handle<K, V> {
 
   // The records of both. Their serdes are dropped, as in Kafka, unless the two streams have the same.
   KStream merge(const KStream& other, Named o = {}) const {
+    if (other.graph != graph) no_common_builder();
     auto k = this->key_serde.self == other.key_serde.self ? this->key_serde : SerdeRef<plain<K>>{};
     auto v = this->value_serde.self == other.value_serde.self ? this->value_serde : SerdeRef<plain<V>>{};
     return {{graph, graph->merge(node, other.node, o.name), k, v}};
@@ -296,10 +297,11 @@ class KStream : public Handle<K, V> {
         !std::same_as<plain<K>, TK> || shape<F, K2, plain<V>, Right>() != 0,
         "millrace: join takes a callable of the shape (left, right) or (key, left, right); left_join's right side is "
         "const T*");
+    if (table.graph != graph) no_common_builder();
     auto k = maybe(o.key_serde, this->key_serde);
     auto v = maybe(o.value_serde, this->value_serde);
-    NodeId id = graph->table_join(node, table.node, o.name, left, k, v, o.other_serde,
-                                  make_thunk(std::move(f), &join_thunk<F, K2, Right>));
+    NodeId id =
+        graph->table_join(node, table.node, o.name, left, k, v, make_thunk(std::move(f), &join_thunk<F, K2, Right>));
     return KStream<K2, R>({graph, id, o.key_serde ? o.key_serde : this->key_serde, {}});
   }
   template <class Right, bool left, class GK, class GV, class KeyF, class F>
@@ -313,6 +315,7 @@ class KStream : public Handle<K, V> {
         shape<F, K, plain<V>, Right>() != 0,
         "millrace: join takes a callable of the shape (left, right) or (key, left, right); left_join's right side is "
         "const T*");
+    if (table.graph != graph) no_common_builder();
     Thunk key_of = make_thunk(std::move(key), [](const void* c, const RecordRef& r, const Out& out) {
       auto&& k = invoke<K, plain<V>>(*static_cast<const KeyF*>(c), r);
       out(with(r, address(k), nullptr));

@@ -130,7 +130,8 @@ struct RepartitionOptions {
   SerdeRef<plain<V>> value_serde = {};
   int partitions = 0;
 };
-// Java's Joined. `name` also names the repartition topic, if there is one.
+// Java's Joined. `name` also names the repartition topic, if there is one. `other_serde` is there for joins of streams:
+// a table's values are in its store, and a join with one does not ask for it, in Java either.
 template <class K, class V, class V2>
 struct JoinOptions {
   std::string_view name = {};

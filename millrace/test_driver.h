@@ -15,7 +15,8 @@
 //
 // The topic constants give the types: piping another type does not compile. All mistakes throw: std::invalid_argument
 // for a topic or store that is not there (naming the nearest) or has other types, std::out_of_range for reading what is
-// not there, StreamsError for what would stop the program (a lambda that throws, a record that does not deserialise).
+// not there, StreamsError for what would stop the program (a lambda that throws, as it does when it calls the driver; a
+// record that does not deserialise).
 // Handles refer to the driver and must not outlive it. One thread. Guide: docs/guide/testing.md.
 #pragma once
 #include <memory>
@@ -184,8 +185,7 @@ class TestWindowStore {
   }
   // Every row, in the order of the store's keys.
   std::vector<TestRecord<Windowed<K>, V>> all() const {
-    constexpr Timestamp last{std::int64_t{1} << 50};  // beyond any date: the end of a range must not overflow
-    return rows(store_->fetch_all({0}, last, ScanOrder::ascending));
+    return rows(store_->fetch_all({0}, {INT64_MAX}, ScanOrder::ascending));
   }
 
  private:

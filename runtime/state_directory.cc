@@ -1,5 +1,6 @@
 #include "millrace/runtime/state_directory.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "millrace/base/base64.h"
@@ -28,6 +29,13 @@ Json described(const std::string& application_id, const Topology& topology) {
                      " of sub-topology " + std::to_string(sub_topology);
   }
   return {{"format", format}, {"application.id", application_id}, {"stores", stores}};
+}
+
+// As described() makes it, whatever it says.
+bool is_description(const Json& j) {
+  if (!j.is_object() || !j.contains("format") || !j["format"].is_number_integer()) return false;
+  if (!j.contains("application.id") || !j.contains("stores") || !j["stores"].is_object()) return false;
+  return std::all_of(j["stores"].begin(), j["stores"].end(), [](const Json& store) { return store.is_string(); });
 }
 
 Result<> write_description(Env& env, const std::string& file, const Json& description) {
@@ -59,8 +67,7 @@ Result<std::unique_ptr<StateDirectory>> StateDirectory::open(Env& env, const std
   }
   MR_ASSIGN(Bytes content, env.files().read_file(file));
   const Json was = Json::parse(content, nullptr, false);
-  if (was.is_discarded() || !was.contains("format") || !was["format"].is_number_integer() || !was.contains("stores") ||
-      !was["stores"].is_object() || !was.contains("application.id"))
+  if (!is_description(was))
     return Error(ErrorCode::corrupt_message,
                  file + " is damaged. Delete " + path + ": the state comes back from the changelogs");
   if (was["format"].get<int>() > format)

@@ -94,11 +94,13 @@ struct Streams::Content {
 
   mutable Monitor monitor;  // guards what follows
   StreamsState state = StreamsState::created;
-  bool is_made = false;  // tasks and committer are there, for good
+  bool is_started = false;  // or a start was tried
+  bool is_made = false;     // tasks and committer are there, for good
   std::optional<Error> failure;
   bool stop_asked = false;
   std::function<StreamThreadExceptionResponse(const Error&)> exception_handler;
 
+  Result<> note_start();
   Result<> open_log();
   Result<> begin_transaction();
   void make_environment();
@@ -206,11 +208,19 @@ void Streams::Content::make_global_task() {
       [this](const std::string& why) { fail(Error(ErrorCode::unknown_server_error, why)); });
 }
 
+Result<> Streams::Content::note_start() {
+  MonitorLock lock(monitor);
+  if (std::exchange(is_started, true))
+    return Error(ErrorCode::invalid_request, "start() was called before: make another Streams to start once more");
+  const bool reads = std::any_of(topology.nodes.begin(), topology.nodes.end(),
+                                 [](const TopologyNode& node) { return node.kind == TopologyNode::Kind::source; });
+  if (!reads) return Error(ErrorCode::invalid_config, "the topology reads no topic: it would wait for ever");
+  return {};
+}
+
 Result<> Streams::start() {
   Content& c = *content_;
-  if (c.has_been_made())  // what has run is not taken apart before this object is gone
-    return Error(ErrorCode::invalid_request, "the application was started already and is " +
-                                                 std::string(name_of(state())) + ": make another Streams");
+  MR_TRY(c.note_start());
   MR_TRY(c.open_log());
   c.workers = c.env.make_executor(static_cast<int>(c.config.integer("num.stream.threads")), "tasks");
   c.metrics.set_workers(c.workers->concurrency());
@@ -285,7 +295,11 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
   const auto tell = [&] {
     if (progress) progress(processed());
   };
-  const int levels = c.topology.sub_topology_count + 1;
+  if (!c.has_been_made())
+    return Error(ErrorCode::invalid_request,
+                 "the application is " + std::string(name_of(state())) + ": start() it before it runs");
+  // A sub-topology that reads what it writes has a level for each such topic.
+  const int levels = c.topology.sub_topology_count + static_cast<int>(c.topics.own_topics.size()) + 1;
   InputEnds ends;
   MR_TRY(c.tasks->find_ends(ends, false));
   // A commit flushes record caches, which may be more input for tasks further down: one commit for each level, each

@@ -49,10 +49,13 @@ class Streams {
   ~Streams();
   Streams(const Streams&) = delete;
 
-  // Everything up to the first task ready to run; once. Errors: of the topics, the stores, the log; nothing runs then.
+  // Everything up to the first task ready to run. Once: what has failed to start, or is closed, does not start again.
+  // Errors: of the topics, the stores, the log; INVALID_CONFIG for a topology that reads nothing; INVALID_REQUEST for a
+  // second call. Nothing runs then; after a second call, what the first one started goes on.
   Result<> start();
   // Runs until all that was in the source topics when it started, and all that came of it in repartition topics, is
-  // processed and committed. Returns then, or with the error that stopped it. May be called once, after start().
+  // processed and committed. Returns then, or with the error that stopped it. May be called once; INVALID_REQUEST
+  // before start().
   // `progress`: called now and then with the number of records processed.
   Result<> run_until_end_of_input(const std::function<void(std::int64_t)>& progress = {});
   // Waits until it stops by an error (tasks then take no further records), or stop_waiting() is called (from any

@@ -46,48 +46,60 @@ class Setup {
     return {};
   }
 
-  // The partition count of what feeds a sub-topology: known once all its source topics are.
-  int inputs_of(int sub_topology) const {
+  // The partition count of what feeds a sub-topology: known once all its source topics are; `in_part`: of those that
+  // are.
+  int inputs_of(int sub_topology, bool in_part = false) const {
     int most = 0;
     for (const TopologyNode& node : topology_.nodes) {
       if (node.kind != TopologyNode::Kind::source || node.sub_topology != sub_topology) continue;
       for (const std::string& topic : node.topics) {
         auto known = setup_.partitions.find(name_of(node, topic));
-        if (known == setup_.partitions.end()) return 0;
-        most = std::max(most, known->second);
+        if (known != setup_.partitions.end())
+          most = std::max(most, known->second);
+        else if (!in_part)
+          return 0;
       }
     }
     return most;
   }
 
+  // A sub-topology may read what it writes (a rekeyed stream that is joined with a table of its own): then what else
+  // feeds it decides.
   Result<> count_repartition_topics() {
-    std::size_t left = topology_.repartition_topics.size();
-    for (bool progress = true; left > 0 && progress;) {
-      progress = false;
-      for (const auto& [topic, forced] : topology_.repartition_topics) {
-        const std::string name = options_.application_id + "-" + topic;
-        if (setup_.partitions.contains(name)) continue;
-        const int count = forced ? *forced : writers_of(topic);
-        if (count == 0) continue;
-        setup_.partitions[name] = count;
-        setup_.repartition_topics.insert(name);
-        progress = true;
-        --left;
-      }
-      if (progress) level_copartitions();
+    bool in_part = false;
+    for (std::size_t left = topology_.repartition_topics.size(); left > 0;) {
+      const std::size_t counted = count_more(in_part);
+      if (counted == 0 && in_part)
+        return Error(ErrorCode::invalid_partitions,
+                     "the partition counts of the repartition topics depend on each other in a circle");
+      left -= counted;
+      in_part = counted == 0;
     }
-    if (left > 0)
-      return Error(ErrorCode::invalid_partitions,
-                   "the partition counts of the repartition topics depend on each other in a circle");
     return {};
   }
 
-  int writers_of(const std::string& topic) const {
+  // How many repartition topics; `in_part`: one at most.
+  std::size_t count_more(bool in_part) {
+    std::size_t counted = 0;
+    for (const auto& [topic, forced] : topology_.repartition_topics) {
+      const std::string name = options_.application_id + "-" + topic;
+      if (setup_.partitions.contains(name)) continue;
+      const int count = forced ? *forced : writers_of(topic, in_part);
+      if (count == 0) continue;
+      setup_.partitions[name] = count;
+      setup_.repartition_topics.insert(name);
+      ++counted;
+      if (in_part) break;
+    }
+    return counted;
+  }
+
+  int writers_of(const std::string& topic, bool in_part) const {
     int most = 0;
     for (const TopologyNode& node : topology_.nodes) {
       if (node.kind != TopologyNode::Kind::sink || !node.internal_topic || node.topics.at(0) != topic) continue;
-      const int inputs = inputs_of(node.sub_topology);
-      if (inputs == 0) return 0;
+      const int inputs = inputs_of(node.sub_topology, in_part);
+      if (inputs == 0 && !in_part) return 0;
       most = std::max(most, inputs);
     }
     return most;
@@ -97,28 +109,22 @@ class Setup {
     return topology_.repartition_topics.contains(topic) ? options_.application_id + "-" + topic : topic;
   }
 
-  // Unforced repartition topics of a join take the partition count of the other inputs.
+  // Unforced repartition topics of a join take the partition count of the other inputs; the largest, if all are such.
   void level_copartitions() {
     for (const auto& group : topology_.copartition_groups) {
-      int count = 0;
+      int fixed = 0, most = 0;
       for (const std::string& topic : group) {
-        auto repartition = topology_.repartition_topics.find(topic);
-        const bool fixed = repartition == topology_.repartition_topics.end() || repartition->second;
-        auto known = setup_.partitions.find(resolved(topic));
-        if (known == setup_.partitions.end()) continue;
-        if (fixed)
-          count = known->second;
-        else if (count == 0)
-          count = known->second;
+        const int count = setup_.partitions.at(resolved(topic));
+        most = std::max(most, count);
+        if (!is_free(topic)) fixed = count;
       }
-      for (const std::string& topic : group) {
-        auto repartition = topology_.repartition_topics.find(topic);
-        if (count > 0 && repartition != topology_.repartition_topics.end() && !repartition->second) {
-          const std::string name = resolved(topic);
-          if (setup_.partitions.contains(name)) setup_.partitions[name] = count;
-        }
-      }
+      for (const std::string& topic : group)
+        if (is_free(topic)) setup_.partitions[resolved(topic)] = fixed > 0 ? fixed : most;
     }
+  }
+  bool is_free(const std::string& topic) const {
+    auto repartition = topology_.repartition_topics.find(topic);
+    return repartition != topology_.repartition_topics.end() && !repartition->second;
   }
 
   Result<> check_copartitioning() {

@@ -72,6 +72,7 @@ struct TopologyDriver::Content {
   std::size_t checkpointed = 0;
   Timestamp wall_clock;
   bool exactly_once = false;
+  bool is_at_work = false;
 
   void configure(const DriverOptions& options);
   void open_globals();
@@ -195,6 +196,25 @@ void TopologyDriver::Content::complete() {
   if (!processed) commit();  // of a record that was dropped on its way in
 }
 
+namespace {
+
+// One call at a time: a lambda of the topology that makes another would have its own record processed again.
+class AtWork {
+ public:
+  explicit AtWork(bool& is_at_work) : is_at_work_(is_at_work) {
+    if (is_at_work) throw std::logic_error("the driver was called from inside an operator");
+    is_at_work = true;
+  }
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+  ~AtWork() { is_at_work_ = false; }
+
+ private:
+  bool& is_at_work_;
+};
+
+}  // namespace
+
 TopologyDriver::TopologyDriver(Topology topology, const DriverOptions& options)
     : content_(std::make_unique<Content>()) {
   content_->topology = std::move(topology);
@@ -207,6 +227,7 @@ TopologyDriver::~TopologyDriver() = default;
 void TopologyDriver::pipe(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value,
                           Timestamp timestamp, const Headers& headers) {
   Content& c = *content_;
+  const AtWork at_work(c.is_at_work);
   ++c.output.input;
   if (!c.globals.contains(topic) && !c.task->input(topic))
     throw std::invalid_argument("the topology reads no topic " + topic);
@@ -216,6 +237,7 @@ void TopologyDriver::pipe(const std::string& topic, std::optional<BytesView> key
 
 void TopologyDriver::advance_wall_clock(Duration by) {
   Content& c = *content_;
+  const AtWork at_work(c.is_at_work);
   ++c.output.input;
   c.wall_clock = c.wall_clock + by;
   c.commit();

@@ -44,7 +44,7 @@ class TopologyDriver {
   ~TopologyDriver();
 
   // Pipes one record into a source topic. Throws StreamsError where a handler says fail; std::invalid_argument for a
-  // topic that the topology does not read.
+  // topic that the topology does not read; std::logic_error if a lambda of the topology calls it.
   void pipe(const std::string& topic, std::optional<BytesView> key, std::optional<BytesView> value, Timestamp timestamp,
             const Headers& headers = {});
   // Moves the wall clock, runs what is due, commits. Counts as an input.

@@ -488,7 +488,7 @@ std::size_t TaskStore::trim_keys(bool too_large, std::size_t target) {
 std::size_t TaskStore::trim_windows(bool too_large, std::size_t target) {
   using Slot = KeyWindows::Slot;
   std::size_t going = 0, erased = 0;  // bytes of keys that will be erased at the end, and windows
-  const Timestamp forgotten = oldest_live() - spec_.retention;
+  const Timestamp forgotten = std::max(oldest_live(), Timestamp{0}) - spec_.retention;  // which may be for ever
   const bool has_dead = dead_ > 0;
   const auto useless = [&](const Slot& s) {
     if (is_live(s.start) && !has_dead) return false;  // without a look at the entry

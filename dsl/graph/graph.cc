@@ -8,6 +8,15 @@
 
 namespace millrace {
 
+namespace {
+// 0: nobody said how many.
+int checked_partitions(int partitions, std::string_view topic) {
+  if (partitions >= 0) return partitions;
+  throw TopologyError("Invalid topology: Number of partitions must be at least 1. (" + std::string(topic) + ": " +
+                      std::to_string(partitions) + ")");
+}
+}  // namespace
+
 OwnedTopic::OwnedTopic(const TopicSpec& spec)
     : name(spec.name),
       key(spec.key),
@@ -16,7 +25,7 @@ OwnedTopic::OwnedTopic(const TopicSpec& spec)
       value_type(spec.value_type),
       nullable_key(spec.nullable_key),
       nullable_value(spec.nullable_value),
-      partitions(spec.partitions),
+      partitions(checked_partitions(spec.partitions, spec.name)),
       retention(spec.retention),
       compact(spec.compact) {}
 
@@ -115,7 +124,7 @@ NodeId Graph::repartition(NodeId from, std::string_view name, AnySerde key, AnyS
   Node node{.kind = NodeKind::repartition};
   node.repartitioning = parts_->name_repartitioning(prefix, key, value);
   node.repartitioning->named = !name.empty();
-  if (partitions > 0) node.repartitioning->partitions = partitions;
+  if (checked_partitions(partitions, prefix) > 0) node.repartitioning->partitions = partitions;
   node.name = node.repartitioning->source;
   node.sources = {node.name};
   return parts_->add(from, std::move(node));
@@ -129,7 +138,7 @@ void Graph::sink(NodeId from, const TopicSpec& topic, std::string_view name) {
 }
 
 NodeId Graph::table_join(NodeId from, NodeId table, std::string_view name, bool left, AnySerde key, AnySerde value,
-                         AnySerde table_key, Thunk joiner) {
+                         Thunk joiner) {
   check_name(name);
   Parts& g = *parts_;
   if (g[from].rekeyed) {  // KStreamImpl.repartitionForJoin: joins of one stream share it unless they are named
@@ -156,7 +165,6 @@ NodeId Graph::table_join(NodeId from, NodeId table, std::string_view name, bool 
   node.sources = std::move(sources);
   node.connected_stores = g.stores_to_read(table);
   node.table = table;
-  node.table_key = table_key;
   node.left = left;
   node.thunk = std::move(joiner);
   return g.add(from, std::move(node));
@@ -172,6 +180,10 @@ NodeId Graph::global_join(NodeId from, NodeId table, std::string_view name, bool
   node.key_thunk = std::move(key);
   node.thunk = std::move(joiner);
   return parts_->add(from, std::move(node));
+}
+
+void no_common_builder() {
+  throw TopologyError("Invalid topology: a stream is merged or joined with one of another StreamsBuilder");
 }
 
 void no_serde(std::string_view what) {

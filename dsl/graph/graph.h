@@ -76,7 +76,7 @@ class Graph {
   void sink(NodeId from, const TopicSpec& topic, std::string_view name);
   NodeId to_table(NodeId from, std::string_view name, const Materialized& store);
   NodeId table_join(NodeId from, NodeId table, std::string_view name, bool left, AnySerde key, AnySerde value,
-                    AnySerde table_key, Thunk joiner);
+                    Thunk joiner);
   NodeId global_join(NodeId from, NodeId table, std::string_view name, bool left, Thunk key, Thunk joiner);
 
   // Tables.

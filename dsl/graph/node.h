@@ -79,8 +79,7 @@ struct Node {
   const WindowedKeyType* windowed = nullptr;
   const ValueType* value_type = nullptr;  // of a table step's values
   TableStepKind step = TableStepKind::filter;
-  NodeId table = -1;   // of a join
-  AnySerde table_key;  // of a join: the serde of the table's keys
+  NodeId table = -1;  // of a join
   bool left = false;
   NodeId join_repartition = -1;  // the repartition node that joins of this stream share
   bool null_keys_pass = false;   // a repartitioning lets null keys through if there is a left join below

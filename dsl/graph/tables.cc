@@ -169,7 +169,8 @@ NodeId Graph::window_aggregate(GroupingId grouping, const Aggregation& how, cons
   StoreSpec& store = *node.store;
   store.kind = StoreSpec::Kind::window;
   store.window_size = windows.size.value;
-  Duration least = windows.size.value + windows.grace.value;
+  const Duration left = Duration::max() - windows.grace.value;  // for ever is not longer than that
+  const Duration least = windows.grace.value + std::min(left, windows.size.value);
   if (store.retention == Duration{0}) store.retention = least;
   if (store.retention < least) {
     throw TopologyError("The retention period of the window store " + store.name +

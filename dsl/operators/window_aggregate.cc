@@ -43,6 +43,7 @@ void WindowAggregate::process(const RecordRef& record) {
     } else {
       context_->record_dropped(record, "expired window");
     }
+    if (record.timestamp - start < windows_.advance) return;  // the next one's start may be beyond all time
   }
 }
 

@@ -103,7 +103,12 @@ struct JsonValue<T> {
 template <std::floating_point T>
 struct JsonValue<T> {
   static void write(T d, JsonWriter& w) { w.number(d); }
-  static void read(JsonReader& r, T& d) { d = static_cast<T>(r.number()); }
+  static void read(JsonReader& r, T& d) {
+    const double n = r.number();
+    if (n > std::numeric_limits<T>::max() || n < std::numeric_limits<T>::lowest())
+      return r.fail("the number does not fit its field");
+    d = static_cast<T>(n);
+  }
   static std::size_t heap(T) { return 0; }
 };
 template <>

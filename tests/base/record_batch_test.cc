@@ -155,6 +155,19 @@ TEST(RecordBatch, survives_its_own_compression_in_every_codec) {
   }
 }
 
+TEST(RecordBatch, keeps_times_that_are_further_apart_than_a_delta_can_say) {
+  RecordBatchBuilder builder;
+  builder.append({INT64_MIN}, "k", "v");
+  builder.append({INT64_MAX}, "k", "v");
+  Bytes bytes(builder.seal({})), scratch;
+  RecordReader reader(RecordBatchView::parse(bytes).value(), scratch);
+  RecordView record;
+  ASSERT_TRUE(reader.next(record));
+  EXPECT_EQ(record.timestamp.ms, INT64_MIN);
+  ASSERT_TRUE(reader.next(record));
+  EXPECT_EQ(record.timestamp.ms, INT64_MAX);
+}
+
 TEST(RecordBatch, keeps_null_and_empty_apart) {
   RecordBatchBuilder builder;
   Headers headers{{"a", std::nullopt}, {"b", Bytes("")}};

@@ -220,5 +220,37 @@ TEST(TestRecord, is_printed_as_text_or_json_with_its_time) {
             R"("k"@5: "\x0a" at 7, h=null)");
 }
 
+TEST(TopologyTestDriver, shows_every_window_however_late) {
+  constexpr Topic<std::string, std::string> in{"in"};
+  constexpr Timestamp late{std::int64_t{1} << 60};
+  TopologyTestDriver driver([&](StreamsBuilder& builder) {
+    builder.stream(in).group_by_key().windowed_by({.size = 1ms, .grace = 0ms}).count({.as = "n"});
+  });
+  driver.input(in).pipe("k", "v", late);
+  const auto rows = driver.window_store<std::string, std::int64_t>("n").all();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].key.window.start, late);
+}
+
+TEST(TopologyTestDriver, refuses_to_be_piped_into_from_a_lambda_of_the_topology) {
+  constexpr Topic<std::string, std::string> in{"in"}, out{"out"};
+  TopologyTestDriver* driver = nullptr;
+  TopologyTestDriver made([&](StreamsBuilder& builder) {
+    builder.stream(in)
+        .peek([&](const std::string& value) {
+          if (value == "first") driver->input(in).pipe("k", "second");
+        })
+        .to(out);
+  });
+  driver = &made;
+  try {
+    made.input(in).pipe("k", "first");
+    FAIL() << "it was taken";
+  } catch (const std::runtime_error& e) {
+    EXPECT_THAT(e.what(), ::testing::HasSubstr("from inside an operator"));
+  }
+  EXPECT_TRUE(made.output(out).empty());
+}
+
 }  // namespace
 }  // namespace millrace

@@ -2,6 +2,7 @@
 // Each on the real runtime over the embedded log, and each across a repartition topic too.
 #include <mutex>
 
+#include "millrace/runtime/read_only_store.h"
 #include "tests/runtime/embedded_app.h"
 #include "tests/runtime/hurried_env.h"
 
@@ -195,6 +196,22 @@ TEST_F(RecordSemantics, an_aggregate_that_becomes_null_is_deleted_and_starts_ane
       no_record_cache));
   EXPECT_EQ(text("out"), "a=a a=null a=a");
   EXPECT_EQ(text("app-sums-changelog"), "a=a a=null a=a");
+}
+
+TEST_F(RecordSemantics, windows_that_are_open_for_ever_are_there_after_a_restart) {
+  create("in");
+  const auto topology = [](StreamsBuilder& builder) {
+    builder.stream(in).group_by_key().windowed_by({.size = 10ms, .grace = Duration::max()}).count({.as = "n"});
+  };
+  const auto count = [&](const std::vector<Sent>& records) -> std::optional<std::int64_t> {
+    send(records);
+    auto streams = app(topology);
+    EXPECT_TRUE(streams->start());
+    EXPECT_TRUE(streams->run_until_end_of_input());
+    return streams->window_store<std::string, std::int64_t>("n").fetch("k", {0});
+  };
+  EXPECT_EQ(count({{"in", "k", "v", {5}}, {"in", "k", "v", {1'000'000}}, {"in", "k", "v", {6}}}), 2);
+  EXPECT_EQ(count({{"in", "k", "v", {7}}}), 3);
 }
 
 // ---------------------------------------------------------------- null keys

@@ -160,9 +160,9 @@ TEST_F(StateDirectoryTest, a_newer_format_is_refused_by_its_number) {
 
 TEST_F(StateDirectoryTest, a_damaged_description_says_that_the_state_can_be_had_again) {
   ASSERT_TRUE(open());
-  for (const char* text :
-       {"", "{", "[]", "{}", R"({"format": "1", "application.id": "app", "stores": {}})",
-        R"({"format": 1, "stores": {}})", R"({"format": 1, "application.id": "app", "stores": 3})"}) {
+  for (const char* text : {"", "{", "[]", "{}", R"({"format": "1", "application.id": "app", "stores": {}})",
+                           R"({"format": 1, "stores": {}})", R"({"format": 1, "application.id": "app", "stores": 3})",
+                           R"({"format": 1, "application.id": "app", "stores": {"counts": 3}})"}) {
     write(text);
     const Error error = refusal();
     EXPECT_EQ(error.code(), ErrorCode::corrupt_message) << text;

@@ -199,6 +199,54 @@ TEST_F(TopicSetupTest, a_joins_repartition_topic_takes_the_other_sides_count) {
   EXPECT_EQ(done->partitions.at("app-join-repartition"), 5);
 }
 
+TEST_F(TopicSetupTest, a_joins_repartition_topics_take_the_larger_count_of_the_two) {
+  create("in", 2);
+  create("other", 5);
+  const auto by_value = [](const std::string& v) { return v; };
+  for (const auto& [stream, table] : {std::pair("a", "b"), std::pair("b", "a")}) {
+    auto done = set_up([&](StreamsBuilder& builder) {
+      builder.stream(in)
+          .select_key(by_value)
+          .join(builder.stream(other).select_key(by_value).to_table({.name = table}), joined, {.name = stream})
+          .to(out);
+    });
+    ASSERT_TRUE(done) << done.error().text();
+    EXPECT_EQ(done->partitions.at("app-a-repartition"), 5);
+    EXPECT_EQ(done->partitions.at("app-b-repartition"), 5);
+  }
+}
+
+// Kafka Streams counts first and levels the sides of joins then (RepartitionTopics).
+TEST_F(TopicSetupTest, what_comes_behind_a_join_has_as_many_partitions_as_its_larger_side_would_have_had) {
+  create("in", 5);
+  create("other", 2);
+  const auto by_value = [](const std::string& v) { return v; };
+  auto done = set_up([&](StreamsBuilder& builder) {
+    builder.stream(in)
+        .select_key(by_value)
+        .join(builder.table(other), joined, {.name = "join"})
+        .select_key(by_value)
+        .repartition({.name = "behind"})
+        .to(out);
+  });
+  ASSERT_TRUE(done) << done.error().text();
+  EXPECT_EQ(done->partitions.at("app-join-repartition"), 2);
+  EXPECT_EQ(done->partitions.at("app-behind-repartition"), 5);
+}
+
+TEST_F(TopicSetupTest, a_stream_may_be_rekeyed_and_joined_with_a_table_of_its_own) {
+  create("in", 3);
+  auto done = set_up([](StreamsBuilder& builder) {
+    auto stream = builder.stream(in);
+    stream.select_key([](const std::string& v) { return v; })
+        .join(stream.to_table({.as = "latest"}), joined, {.name = "join"})
+        .to(out);
+  });
+  ASSERT_TRUE(done) << done.error().text();
+  EXPECT_EQ(done->partitions.at("app-join-repartition"), 3);
+  EXPECT_THAT(done->task_counts, ElementsAre(3));
+}
+
 TEST_F(TopicSetupTest, topics_that_are_joined_must_have_the_same_count) {
   create("in", 2);
   create("other", 5);

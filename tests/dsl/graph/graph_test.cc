@@ -71,6 +71,25 @@ TEST(Graph, refuses_a_grouping_whose_serdes_nobody_gave) {
   EXPECT_THROW(no_serde("key"), TopologyError);
 }
 
+TEST(Graph, refuses_streams_and_tables_of_another_builder) {
+  StreamsBuilder mine, others;
+  for (int i = 0; i < 3; ++i) others.stream(in);
+  const auto stream = mine.stream(in);
+  const auto first = [](const std::string& l, const std::string&) { return l; };
+  EXPECT_THROW(stream.merge(others.stream(in)), TopologyError);
+  EXPECT_THROW(stream.join(others.table(table_topic), first), TopologyError);
+  EXPECT_THROW(stream.left_join(others.global_table(table_topic), upper,
+                                [](const std::string& l, const std::string*) { return l; }),
+               TopologyError);
+}
+
+TEST(Graph, refuses_less_than_no_partitions) {
+  StreamsBuilder b;
+  const auto stream = b.stream(in);
+  EXPECT_THROW(stream.repartition({.partitions = -1}), TopologyError);
+  EXPECT_THROW(stream.to(Topic<std::string, std::string>{"out", {.partitions = -1}}), TopologyError);
+}
+
 TEST(Graph, takes_the_partitions_of_a_repartition) {
   StreamsBuilder b;
   b.stream(in).repartition({.name = "r", .partitions = 3});

@@ -53,5 +53,15 @@ TEST(Tables, of_windows_keep_them_for_size_and_grace_or_longer) {
   EXPECT_THROW(with_retention(2s), TopologyError);
 }
 
+TEST(Tables, of_windows_that_are_open_for_ever_keep_them_for_ever) {
+  auto retention = [](TimeWindows windows) {
+    StreamsBuilder b;
+    b.stream(in).group_by_key().windowed_by(windows).count({.as = "c"});
+    return b.build().store("c")->retention;
+  };
+  EXPECT_EQ(retention({.size = 1s, .grace = Duration::max()}), Duration::max());
+  EXPECT_EQ(retention({.size = Duration::max(), .grace = 1s}), Duration::max());
+}
+
 }  // namespace
 }  // namespace millrace

@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <limits>
+
 #include "millrace/dsl/aggregator.h"
 #include "tests/dsl/operators/fake_task.h"
 
@@ -79,6 +81,15 @@ TEST_F(WindowAggregateTest, makes_the_windowed_key_of_a_flushed_update) {
       task.windows.listener.self,
       {.key = "a", .window_start = {10}, .value = &now, .timestamp = {14}, .context = &a_context});
   EXPECT_THAT(out.got, ElementsAre("a[10,20)=1@14"));
+}
+
+TEST_F(WindowAggregateTest, a_record_at_the_end_of_time_is_in_the_last_windows_and_no_further) {
+  constexpr std::int64_t most = std::numeric_limits<std::int64_t>::max();  // ends in 807
+  start({.size = 10ms, .advance = 5ms, .grace = 1ms});
+  feed(*op, "a", 1, most);
+  const std::string end = "," + std::to_string(most) + ")=1@" + std::to_string(most);
+  EXPECT_THAT(out.got, ElementsAre("a[9223372036854775800" + end, "a[9223372036854775805" + end));
+  EXPECT_THAT(task.dropped, ElementsAre());
 }
 
 }  // namespace

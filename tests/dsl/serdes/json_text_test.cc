@@ -111,6 +111,7 @@ TEST(JsonText, says_where_a_text_is_wrong) {
   EXPECT_EQ(error_of<Renamed>(R"({"n":"1"})"), "JSON, byte 5: expected a number");
   EXPECT_EQ(error_of<Renamed>(R"({"n":2147483648})"), "JSON, byte 15: the integer does not fit its field: 2147483648");
   EXPECT_EQ(error_of<Renamed>(R"({"n":1.0})"), "JSON, byte 8: the integer does not fit its field: 1.0");
+  EXPECT_EQ(error_of<float>("-1e39"), "JSON, byte 5: the number does not fit its field");
   EXPECT_EQ(error_of<std::int64_t>("01"), "JSON, byte 0: expected a number");
   EXPECT_EQ(error_of<std::int64_t>("1 2"), "JSON, byte 2: something follows the value");
   EXPECT_EQ(error_of<std::vector<int>>("[1,]"), "JSON, byte 3: expected a number");
