@@ -72,11 +72,16 @@ void check_comparable(const Shape& shape, Way way) {
     throw Skipped{"a store without a changelog is lost"};
 }
 
+// Up to the one that ends the case in an error, if there is one.
 Inputs inputs_of(const Json& the_case) {
   Inputs inputs;
-  for (const Json& input : the_case.at("inputs"))
+  std::size_t end = the_case.at("inputs").size();
+  if (the_case.contains("error")) end = the_case.at("error").value("input_index", std::size_t{0});
+  for (std::size_t i = 0; i < end; ++i) {
+    const Json& input = the_case.at("inputs").at(i);
     inputs.push_back(input.contains("advance_wall_clock_ms") ? std::nullopt
                                                              : std::optional(record_of(the_case, input)));
+  }
   return inputs;
 }
 
@@ -86,20 +91,49 @@ void shuffle(Inputs& inputs, sim::SeededRandom& draw) {
   for (auto& input : inputs) input = from[draw.below(from.size())];
 }
 
-// A window's operator forgets at a restart how late it is, and each of several partitions has its own time, as in Kafka
-// Streams: what was too late may then be taken. So no input may be too late, or there is no stop before the last that
-// is.
+// A window's operator forgets when its task is opened anew how late it is, and each of several partitions has its own
+// time, as in Kafka Streams: what was too late may then be taken. So no input may be too late, or there is no stop
+// before the last that is.
 Findings expect(const Json& the_case, const Shape& shape, Way way, RunPlan& plan, Inputs& inputs,
                 sim::SeededRandom& draw) {
   Findings expected = findings_of_driver(the_case, plan.config, inputs);
   if (!shape.is_windowed || way == Way::plain) return expected;
-  const bool leaves_out = way == Way::partitions || draw.chance(0.7);
+  const bool leaves_out = way == Way::partitions || plan.loses_answers || draw.chance(0.7);
   while (leaves_out && !expected.drops.empty()) {
     for (auto i = expected.drops.rbegin(); i != expected.drops.rend(); ++i) inputs.erase(inputs.begin() + *i);
     expected = findings_of_driver(the_case, plan.config, inputs);
   }
   if (!expected.drops.empty()) plan.first_stop = static_cast<std::size_t>(expected.drops.back()) + 1;
   return expected;
+}
+
+void plan_stops(RunPlan& plan, const Shape& shape, Way way, sim::SeededRandom& draw) {
+  plan.forgets_time = way != Way::plain && way != Way::deletes;
+  switch (way) {
+    case Way::plain:
+      return;
+    case Way::closes:
+      plan.closes = 0.1;
+      return;
+    case Way::deletes:
+      plan.deletes = 0.1;
+      return;
+    case Way::kills:
+    case Way::kills_and_deletes:
+      plan.closes = 0.05;
+      plan.kills = 0.2;
+      plan.groups = draw.chance(0.7);
+      plan.loses_answers = draw.chance(0.3);
+      if (way == Way::kills_and_deletes) plan.deletes = 0.5;
+      return;
+    case Way::partitions:
+      plan.partitions = 3;
+      plan.closes = 0.05;
+      if (shape.has_unlogged) return;
+      plan.deletes = 0.05;
+      if (plan.config.at("processing.guarantee") == "exactly_once_v2") plan.kills = 0.1;
+      return;
+  }
 }
 
 class Restarts {
@@ -136,8 +170,8 @@ class Restarts {
 
  private:
   std::string run_one(const Json& of, Way way, sim::SeededRandom& draw, RunStory& story) {
-    if (of.contains("error")) throw Skipped{"it ends in an error"};
-    RunPlan plan{.seed = draw.next(), .config = draw_config(of, way, draw)};
+    if (of.contains("error") && of.at("error").at("at") != "input") throw Skipped{"it cannot be built"};
+    RunPlan plan{.seed = draw.next(), .config = draw_config(of, way, draw), .compacts = draw.chance(0.5)};
     const Json the_case = as_applications_have_it(of);
     Inputs inputs;
     Shape shape;
@@ -147,6 +181,7 @@ class Restarts {
       check_comparable(shape, way);
       inputs = inputs_of(the_case);
       if (!inputs.empty() && draw.chance(0.5)) shuffle(inputs, draw);
+      plan_stops(plan, shape, way, draw);
       expected = expect(the_case, shape, way, plan, inputs, draw);
     } catch (const Unsupported&) {
       throw Skipped{"it has steps that are not there yet"};
@@ -155,13 +190,6 @@ class Restarts {
     } catch (const std::exception&) {
       throw Skipped{"other inputs, or no record cache, end in an error"};
     }
-    const bool kills = way == Way::kills || way == Way::kills_and_deletes;
-    if (way == Way::partitions) plan.partitions = 3;
-    if (kills) plan.kills = 0.2, plan.groups = draw.chance(0.7);
-    if (way == Way::deletes || way == Way::kills_and_deletes) plan.deletes = kills ? 0.5 : 0.1;
-    if (way == Way::closes || way == Way::partitions) plan.closes = 0.1;
-    if (kills) plan.closes = 0.05;
-    plan.forgets_time = way != Way::plain && way != Way::deletes;
     if (plan.groups)
       for (auto& output : expected.outputs) output.input = -1;
     return first_difference(findings_of_application(the_case, plan, inputs, expected, story), expected,

@@ -16,8 +16,10 @@ struct RunPlan {
   ConfigValues config;
   int partitions = 1;
   double closes = 0, deletes = 0, kills = 0;  // how probable between two inputs (for kills: within each)
-  bool groups = false;                        // several inputs of a topic may be under way at once
-  std::size_t first_stop = 0;                 // no stop before this input
+  bool loses_answers = false;  // of the log: tasks are opened anew where it is unknown what was committed
+  bool compacts = false;       // changelogs have small segments
+  bool groups = false;         // several inputs of a topic may be under way at once
+  std::size_t first_stop = 0;  // no stop before this input
   // A window store that goes on from its rows on disk learns the time from its next update, as Kafka Streams' does:
   // until then it may show rows that had expired.
   bool forgets_time = false;
