@@ -117,6 +117,7 @@ Result<> Restorer::check_was_logged(const Task& task, const Reading& r) {
 
 Result<> Restorer::write(Reading& r) {
   MR_ASSIGN(CheckpointRows rows, rows_of(*r.store.spec, r.pieces, r.result.observed));
+  r.store.core->observe(r.result.observed);
   r.pieces.clear();
   r.bytes = r.records = 0;
   rows.position.topic = r.result.topic;

@@ -111,6 +111,8 @@ class TaskStore {
   Checkpoint* saved() const {
     return environment_.checkpoint && environment_.checkpoint->may_have_rows() ? environment_.checkpoint : nullptr;
   }
+  // Window stores: a window that starts then was put, and what is older than the retention is gone.
+  void observe(Timestamp window_start) { observed_ = std::max(observed_, window_start); }
   // Window stores: the start of the oldest window that Kafka would still give.
   Timestamp oldest_live() const { return {observed_.ms - spec_.retention.count() + 1}; }
 

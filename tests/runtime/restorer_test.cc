@@ -166,6 +166,32 @@ TEST_F(RestorerTest, windows_that_came_back_by_files_go_on_where_they_were) {
   for (int i = 0; i < 200; ++i) EXPECT_EQ(last[key_of(i) + "@" + std::to_string(i % 2)], i < 100 ? 2 : 1) << i;
 }
 
+// Rows stay on disk as long as their segment does.
+TEST_F(RestorerTest, windows_that_had_expired_are_hidden_after_they_came_back_by_files) {
+  create("in");
+  auto windowed = [](StreamsBuilder& builder) {
+    builder.stream(in).group_by_key().windowed_by(TimeWindows{.size = 1h, .grace = 0h}).count({.as = "rows"});
+  };
+  auto producer = log_->make_producer({});
+  RecordBatchBuilder batch;
+  for (int i = 0; i < many; ++i) {
+    batch.append({i + 1 < many ? 0 : 3'600'000}, BytesView(key_of(i)), BytesView("v"));
+    if (batch.size() < 100'000 && i + 1 < many) continue;
+    ASSERT_TRUE((*producer)->append({"in", 0}, batch));
+    batch.clear();
+  }
+  ASSERT_TRUE(run(windowed));
+  std::filesystem::remove_all(dir_ / "state");
+  auto streams = app(windowed, {});
+  ASSERT_TRUE(streams->start());
+  for (const auto& [key, start_ms, is_there] : {std::tuple(key_of(0), 0, false), {key_of(many - 1), 3'600'000, true}}) {
+    bool found = !is_there;
+    ASSERT_TRUE(streams->query("rows", key, Timestamp{start_ms}, [&](ValueAndTimestamp v) { found = bool(v); }));
+    EXPECT_EQ(found, is_there) << key;
+  }
+  ASSERT_TRUE(streams->close());
+}
+
 std::atomic<int> failures_left{0};
 
 TEST_F(RestorerTest, what_came_back_by_files_is_there_after_a_redo) {
