@@ -22,6 +22,7 @@ Result<std::unique_ptr<LogClient>> open_log(const Session& session, bool make) {
     return Error(ErrorCode::kafka_storage_error,
                  session.data_dir + " is no data directory: it holds no millrace.format; name another with --data-dir");
   }
+  std::signal(SIGXFSZ, SIG_IGN);  // `ulimit -f` is then an error of the file, which is told
   std::signal(SIGPIPE, SIG_IGN);  // `| head` ends a command, but not before the log is closed
   EmbeddedConfig config;
   config.data_dir = session.data_dir;
@@ -33,6 +34,8 @@ Result<std::unique_ptr<LogClient>> open_log(const Session& session, bool make) {
 std::string is_pair(const std::string& text) {
   return text.find('=') == std::string::npos ? text + ": expected name=value" : "";
 }
+
+std::string is_something(const std::string& text) { return text.empty() ? "it is empty" : ""; }
 
 bool interrupted() { return stop != 0; }
 

@@ -31,6 +31,8 @@ void watch_interrupts();
 
 // For CLI::Option::check: what is wrong with `text` as name=value; empty if nothing is.
 std::string is_pair(const std::string& text);
+// The same for what must not be empty.
+std::string is_something(const std::string& text);
 
 // One function a command adds its options and sets session.run.
 void add_topics(CLI::App& app, Session& session);

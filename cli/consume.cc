@@ -106,6 +106,7 @@ class TopicPrinter {
     if (!arguments_.group.empty()) {
       MR_ASSIGN(committed, consumer_.committed(partitions));
     }
+    Offset last_end = 0;
     for (const TopicPartition& partition : partitions) {
       Part part{partition, arguments_.offset, 0, {}};
       MR_ASSIGN(Offset beginning, consumer_.beginning_offset(partition));
@@ -115,11 +116,16 @@ class TopicPrinter {
       } else if (part.position < 0) {
         part.position = arguments_.from_beginning ? beginning : part.end;
       }
+      last_end = std::max(last_end, part.end);
       part.batches.reset(part.position);
       total_ += std::max<Offset>(0, part.end - part.position);
       parts_.push_back(std::move(part));
       if (!arguments_.exit_at_end) MR_TRY(consumer_.notify(partition, [this] { news_.bring(); }));
     }
+    if (arguments_.offset > last_end)
+      return Error(ErrorCode::offset_out_of_range, "there is no offset " + std::to_string(arguments_.offset) + " in " +
+                                                       arguments_.topic + " yet: it ends at " +
+                                                       std::to_string(last_end));
     return {};
   }
 

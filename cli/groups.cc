@@ -65,6 +65,7 @@ Result<> describe(const Session& session, const std::string& only) {
 
 void add_groups(CLI::App& app, Session& session) {
   CLI::App* groups = app.add_subcommand("groups", "Consumer groups and how far behind they are")->require_subcommand(1);
+  groups->footer("Example:\n  millrace groups describe word-count");
   groups->add_subcommand("list", "Names of all groups")->callback([&session] {
     session.run = [&session] { return list(session); };
   });

@@ -234,6 +234,7 @@ Result<> dump(const Session& session, const DumpArguments& arguments) {
 
 void add_log(CLI::App& app, Session& session) {
   CLI::App* log = app.add_subcommand("log", "Look at segment files")->require_subcommand(1);
+  log->footer("Example:\n  millrace log dump orders-0 --records");
   auto a = std::make_shared<DumpArguments>();
   CLI::App* sub =
       log->add_subcommand("dump", "Print the batches of a segment file, of a partition, or of a whole data directory");

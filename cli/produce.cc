@@ -219,7 +219,8 @@ void add_produce(CLI::App& app, Session& session) {
   sub->add_option("topic", a->topic, "The topic")->required();
   sub->add_option("--file", a->file, "Read this file instead; it may be zstd-compressed")->check(CLI::ExistingFile);
   sub->add_option("--key-separator", a->key_separator,
-                  "The key stands before it, the value after it; without it keys are null");
+                  "The key stands before it, the value after it; without it keys are null")
+      ->check(is_something);
   a->format.add_to(*sub, "an object a line, as consume --format json prints them");
   sub->add_option("--null", a->null, "With --format text: a key or value of this text is null");
   sub->add_option("--header", a->headers, "A header for every record, as name=value; may be repeated")->check(is_pair);
@@ -229,8 +230,8 @@ void add_produce(CLI::App& app, Session& session) {
   sub->add_option("--compression", a->compression, "Of record batches")
       ->check(CLI::IsMember({"none", "gzip", "snappy", "lz4", "zstd"}))
       ->capture_default_str();
-  sub->add_option("--transactional-id", a->transactional_id,
-                  "Write all lines in one transaction: all of them, or none");
+  sub->add_option("--transactional-id", a->transactional_id, "Write all lines in one transaction: all of them, or none")
+      ->check(is_something);
   sub->footer(
       "Examples:\n  echo 'ann:{\"total\": 3}' | millrace produce orders --key-separator : --value-format json\n"
       "  millrace produce numbers --key-separator = --value-format long --file numbers.txt");

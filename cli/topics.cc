@@ -6,6 +6,7 @@
 #include <memory>
 
 #include "cli/command.h"
+#include "millrace/base/base64.h"
 
 namespace millrace::cli {
 namespace {
@@ -44,8 +45,7 @@ Result<> describe(const Session& session, const TopicArguments& arguments) {
   MR_ASSIGN(auto topic, log->admin().describe_topic(arguments.name));
   std::string configs;
   for (const auto& [key, value] : topic.configs) configs += (configs.empty() ? "" : ",") + key + "=" + value;
-  std::printf("topic: %s  id: %016llx%016llx  partitions: %d  configs: %s\n", topic.name.c_str(),
-              static_cast<unsigned long long>(topic.id.high), static_cast<unsigned long long>(topic.id.low),
+  std::printf("topic: %s  id: %s  partitions: %d  configs: %s\n", topic.name.c_str(), text_of(topic.id).c_str(),
               topic.partitions, configs.c_str());
   std::printf("%9s %16s %18s %14s %14s\n", "PARTITION", "LOG-START-OFFSET", "LAST-STABLE-OFFSET", "HIGH-WATERMARK",
               "LOG-END-OFFSET");
@@ -70,6 +70,7 @@ using Command = Result<> (*)(const Session&, const TopicArguments&);
 void add_topics(CLI::App& app, Session& session) {
   auto arguments = std::make_shared<TopicArguments>();
   CLI::App* topics = app.add_subcommand("topics", "Make, list, describe and delete topics")->require_subcommand(1);
+  topics->footer("Example:\n  millrace topics create counts --partitions 4 --config cleanup.policy=compact");
   auto add = [&](const char* name, const char* help, Command command) {
     CLI::App* sub = topics->add_subcommand(name, help);
     sub->callback([&session, arguments, command] {
@@ -85,13 +86,18 @@ void add_topics(CLI::App& app, Session& session) {
   sub->add_option("--config", arguments->configs, "Kafka's topic configuration, as key=value; may be repeated")
       ->check(is_pair);
   sub->add_flag("--if-not-exists", arguments->if_not_exists, "No error if it exists");
-  sub->footer("Example:\n  millrace topics create counts --partitions 4 --config cleanup.policy=compact");
+  sub->footer(
+      "Examples:\n  millrace topics create orders --partitions 4 --config retention.ms=86400000\n"
+      "  millrace topics create counts --partitions 4 --config cleanup.policy=compact");
   sub = add("list", "Names of all topics", list);
   sub->add_flag("--internal", arguments->internal, "Kafka's own too: __consumer_offsets, __transaction_state");
+  sub->footer("Example:\n  millrace topics list --internal");
   sub = add("describe", "Partitions, offsets and configuration of a topic", describe);
   sub->add_option("topic", arguments->name, "Its name")->required();
+  sub->footer("Example:\n  millrace topics describe orders");
   sub = add("delete", "Remove a topic and all its records", remove);
   sub->add_option("topic", arguments->name, "Its name")->required();
+  sub->footer("Example:\n  millrace topics delete orders");
 }
 
 }  // namespace millrace::cli

@@ -14,8 +14,6 @@ constexpr Site site = "metrics.file.write";
 }  // namespace
 
 Result<std::unique_ptr<MetricsFile>> MetricsFile::open(Env& env, const Streams& app, const std::string& path) {
-  if (env.files().is_directory(path))
-    return Error(ErrorCode::invalid_config, "metrics cannot be written to " + path + ": it is a directory");
   std::unique_ptr<MetricsFile> file(new MetricsFile(env, app, path));
   MR_TRY(file->write());
   file->writer_ = env.make_io_executor(1, "metrics");

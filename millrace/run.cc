@@ -4,8 +4,10 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <filesystem>
 
 #include "millrace/base/env_real.h"
@@ -112,7 +114,9 @@ Result<> run_topology(std::string_view name, const TopologyFunction& topology, c
   topology(builder);
   Topology built = builder.build(topology_config(config));
   if (line.describe) {
-    std::fputs(built.describe().c_str(), stdout);
+    if (std::fputs(built.describe().c_str(), stdout) < 0 || std::fflush(stdout) != 0)
+      return Error(ErrorCode::kafka_storage_error,
+                   std::string("cannot write to standard output: ") + std::strerror(errno));
     return {};
   }
   Progress progress;

@@ -34,6 +34,7 @@ void catch_stop_signals() {
   sigemptyset(&action.sa_mask);
   ::sigaction(SIGINT, &action, nullptr);
   ::sigaction(SIGTERM, &action, nullptr);
+  std::signal(SIGXFSZ, SIG_IGN);  // `ulimit -f` is then an error of the file, which is told
 }
 
 bool stop_was_requested() { return requested.load(); }

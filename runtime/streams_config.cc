@@ -137,11 +137,11 @@ std::vector<ConfigKey> state_and_task_keys() {
       {.name = "max.task.idle.ms",
        .type = ConfigType::duration_ms,
        .initial = "0",
-       .valid = at_least(0),
+       .valid = at_least(-1),
        .doc =
            "How long a task with several inputs waits for one that has no records, before it goes on with the others: "
-           "records that come later but are older are then in time (KIP-695). 0: it waits only for what is in the "
-           "log already."},
+           "records that come later but are older are then in time (KIP-695). 0, and -1: it waits only for what is in "
+           "the log already, which costs nothing in the same process."},
       {.name = "task.timeout.ms",
        .type = ConfigType::duration_ms,
        .initial = "300000",

@@ -331,6 +331,32 @@ class Cli(unittest.TestCase):
                       self.run_it('groups', 'xyzzy', code=2))
         self.assertIn('topic is required', self.run_it('topics', 'create', code=2))
 
+    def test_every_command_has_help_of_its_own(self):
+        for command in [('topics',), ('topics', 'list'), ('topics', 'describe'), ('topics', 'delete'), ('groups',), ('log',)]:
+            help = self.run_it(*command, '--help')
+            self.assertIn('millrace ' + ' '.join(command), help[help.index('Example'):])
+            self.assertNotIn('Exit codes', help)
+
+    def test_what_must_not_be_empty_is_wrong_usage(self):
+        self.run_it('topics', 'create', 'a')
+        for option in ['--transactional-id', '--key-separator']:
+            self.assertIn('it is empty', self.run_it('produce', 'a', option, '', given='x\n', code=2))
+        self.assertEqual(self.consume('a'), '')
+
+    def test_an_offset_behind_the_end_is_an_error(self):
+        self.run_it('topics', 'create', 'a')
+        self.run_it('produce', 'a', given='x\n')
+        self.assertEqual(self.run_it('consume', 'a', '--offset', '1', '--exit-at-end'), '')
+        self.assertIn('it ends at 1', self.run_it('consume', 'a', '--offset', '2', '--exit-at-end', code=1))
+
+    def test_a_limit_on_the_size_of_files_is_an_error_that_is_told(self):
+        self.run_it('topics', 'create', 'a')
+        limit = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+        done = subprocess.run([PROGRAM, '--data-dir', self.data, 'produce', 'a'], input=b'x' * 99 + b'\n' + (b'y' * 99 + b'\n') * 9999,
+                              capture_output=True, preexec_fn=limit, timeout=60)
+        self.assertEqual(done.returncode, 1, done)
+        self.assertIn(b'File too large', done.stderr)
+
     def test_options_of_text_are_refused_with_json(self):
         self.run_it('topics', 'create', 'a')
         for command in [('consume', '--null', 'x'), ('consume', '--print-key', '--separator', 'x'), ('produce', '--null', 'x'),

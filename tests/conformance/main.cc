@@ -21,7 +21,7 @@ int main(int argc, char** argv) {
     } catch (const std::exception&) {  // of a directory
     }
     if (!the_case.is_object() || !the_case.contains("case") || !the_case["case"].is_string()) {
-      std::printf("failed %s: not a case\n", argv[i]);
+      std::printf("failed %s: %s\n", argv[i], file.is_open() ? "not a case" : "it cannot be opened");
       ++counts[Outcome::Kind::failed];
       continue;
     }

@@ -116,7 +116,7 @@ TEST_F(RunTest, a_directory_is_no_metrics_file_and_gets_nothing_beside_it) {
   const std::string directory = dir_ / "metrics";
   std::filesystem::create_directories(directory);
   EXPECT_EQ(run({"--metrics-file", directory, "--until-end-of-input"}, reading(file("in.csv", "id,name\n1,a\n"))), 1);
-  EXPECT_THAT(err_, HasSubstr(directory + ": it is a directory"));
+  EXPECT_THAT(err_, HasSubstr("to " + directory + ": Is a directory"));
   EXPECT_FALSE(std::filesystem::exists(directory + ".tmp"));
 }
 

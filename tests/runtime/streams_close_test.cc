@@ -61,18 +61,6 @@ TEST_F(StreamsCloseTest, tasks_take_no_further_records_after_the_application_has
   EXPECT_FALSE(streams->close());
 }
 
-TEST_F(StreamsCloseTest, an_application_that_has_started_does_not_start_again_open_or_closed) {
-  create("work", 2);
-  auto streams = started();
-  for (const char* state : {"RUNNING", "NOT_RUNNING"}) {
-    auto again = streams->start();
-    ASSERT_FALSE(again);
-    EXPECT_EQ(again.error().code(), ErrorCode::invalid_request);
-    EXPECT_THAT(again.error().message(), HasSubstr(std::string("is ") + state));
-    EXPECT_TRUE(streams->close());
-  }
-}
-
 TEST_F(StreamsCloseTest, close_keeps_its_time_out_after_a_failure_too) {
   slow_beside_poison();
   auto streams = started();
