@@ -140,6 +140,7 @@ class TestKeyValueStore {
  public:
   std::optional<V> get(const K& key) const {
     const std::optional<Bytes> bytes = TestTopics::bytes_of(name_, key_, &key, true, {});
+    // NOLINTNEXTLINE(bugprone-unchecked-optional-access): a key that is not null has bytes
     const ValueAndTimestamp found = store_->get(*bytes);
     return found ? std::optional<V>(*static_cast<const V*>(found.value)) : std::nullopt;
   }

@@ -19,7 +19,7 @@ void Sink::process(const RecordRef& record) {
     if (!written)
       throw StreamsError("sink " + node_.name + ", topic " + topic_ + ": the " + (is_key ? "key" : "value") +
                          " does not serialise: " + written.error().message());
-    return written->data() ? *written : BytesView("", 0);
+    return written->data() ? *written : BytesView("");
   };
   const BytesView key = bytes(record.key, node_.key, key_, true);
   const BytesView value = bytes(record.value, node_.value, value_, false);

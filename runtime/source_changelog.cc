@@ -18,7 +18,7 @@ Result<> SourceChangelog::add() try {
   if (records_.value()) {
     MR_ASSIGN(BytesView written,
               serialized(store_.value, records_.value(), value_, {store_.source_changelog, false, nullptr}));
-    value = written.data() ? written : BytesView("", 0);
+    value = written.data() ? written : BytesView("");
   }
   builder_.append(records_.context().timestamp, keys_.of(records_.key()), value);
   return {};

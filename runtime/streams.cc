@@ -326,7 +326,7 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
 Result<> Streams::wait() {
   MonitorLock lock(content_->monitor);
   content_->env.wait(lock, [&] { return content_->failure || content_->stop_asked; });
-  if (content_->failure) return *content_->failure;
+  if (const std::optional<Error>& failure = content_->failure; failure) return *failure;
   return {};
 }
 

@@ -58,8 +58,7 @@ std::vector<ConfigKey> identity_and_commit_keys() {
   };
 }
 
-// State, threads, handlers, topics.
-std::vector<ConfigKey> state_and_task_keys() {
+std::vector<ConfigKey> state_and_thread_keys() {
   return {
       {.name = "statestore.cache.max.bytes",
        .type = ConfigType::size_bytes,
@@ -102,6 +101,11 @@ std::vector<ConfigKey> state_and_task_keys() {
        .valid = between(1, 10000),
        .doc = "Partitions of sink topics that are made because they are missing (bundled broker only).",
        .kafka = "a broker's key; its default is 1"},
+  };
+}
+
+std::vector<ConfigKey> handler_and_topology_keys() {
+  return {
       {.name = "deserialization.exception.handler",
        .type = ConfigType::string,
        .initial = "fail",
@@ -134,6 +138,11 @@ std::vector<ConfigKey> state_and_task_keys() {
                         "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$RocksDBDslStoreSuppliers",
                         "org.apache.kafka.streams.state.BuiltInDslStoreSuppliers$InMemoryDslStoreSuppliers"}),
        .doc = "The engine of stores whose options do not say `.in_memory`."},
+  };
+}
+
+std::vector<ConfigKey> task_and_log_keys() {
+  return {
       {.name = "max.task.idle.ms",
        .type = ConfigType::duration_ms,
        .initial = "0",
@@ -182,8 +191,8 @@ std::vector<ConfigKey> state_and_task_keys() {
 const ConfigTable& streams_configs() {
   static const ConfigTable table("Streams", [] {
     auto all = identity_and_commit_keys();
-    auto more = state_and_task_keys();
-    all.insert(all.end(), more.begin(), more.end());
+    for (const auto& more : {state_and_thread_keys(), handler_and_topology_keys(), task_and_log_keys()})
+      all.insert(all.end(), more.begin(), more.end());
     return all;
   }());
   return table;

@@ -200,6 +200,7 @@ Result<> TaskGroup::restore(Opened& opened, const OffsetsToCommit& committed, st
     if (!on_disk || !store.changelog) continue;
     if (store.changelog_topic.empty()) {
       tail.topic = runner.output().unlogged(store.spec->name);
+      // NOLINTNEXTLINE(bugprone-unchecked-optional-access): what came from a checkpoint has a position there
       if (restored->reason == RestoreReason::checkpoint) member.inputs_written = database->position(tail.row)->inputs;
     } else {
       const bool is_input = !store.spec->has_own_changelog();

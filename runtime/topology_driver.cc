@@ -156,6 +156,7 @@ void TopologyDriver::Content::checkpoint() {
     RecordBatchBuilder builder;
     for (const Produced& p : is_logged ? std::span(output.all).subspan(checkpointed) : std::span(output.unlogged_rows))
       if (p.topic == (is_logged ? s.changelog_topic : s.spec->name))
+        // NOLINTNEXTLINE(bugprone-unchecked-optional-access): no row is without a key
         builder.append(p.timestamp, *p.key, p.value ? BytesView(*p.value) : BytesView());
     for (std::size_t i = 0; i < stored.size() && !builder.empty(); ++i) {
       if (stored[i] != s.spec->name) continue;

@@ -277,7 +277,7 @@ Result<BytesView> TaskStore::serialise(BytesView table_key, const void* value) {
     fail(table_key, "the value has grown to " + std::to_string(written->size()) + " bytes, over max.message.bytes = " +
                         std::to_string(environment_.max_message_bytes) + " of " + environment_.changelog_topic +
                         ". Keep less in one aggregate, store a reference to the data, or raise max.message.bytes");
-  return written->data() ? *written : BytesView("", 0);
+  return written->data() ? *written : BytesView("");
 }
 
 void TaskStore::set_value(Entry* e, const void* value) {

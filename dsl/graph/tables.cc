@@ -166,7 +166,7 @@ NodeId Graph::window_aggregate(GroupingId grouping, const Aggregation& how, cons
   node.kind = NodeKind::window_aggregate;
   node.windows = windows;
   node.windowed = &windowed;
-  StoreSpec& store = *node.store;
+  StoreSpec& store = *node.store;  // NOLINT(bugprone-unchecked-optional-access): aggregate() has made it
   store.kind = StoreSpec::Kind::window;
   store.window_size = windows.size.value;
   const Duration left = Duration::max() - windows.grace.value;  // for ever is not longer than that

@@ -42,7 +42,7 @@ void TableStep::update(const RecordRef& record, const void* value) {
   result.value = value;
   result.other = nullptr;
   if (store_) {
-    BytesView key = keys_->of(record.key);
+    BytesView key = keys_->of(record.key);  // NOLINT(bugprone-unchecked-optional-access): it comes with the store
     if (is_filter_ && kept().sends_old_values && !value && !store_->get(key)) return;
     result.other = store_->put(key, value, record.timestamp, *record.context).value;
   }

@@ -63,7 +63,7 @@ class Fence {
       return IOStatus::IOError("nothing is changed after an earlier failure: " + *first);
     const Result<> done = change();
     return done ? IOStatus::OK() : failure(done.error());
-  }
+  }  // NOLINT(clang-analyzer-cplusplus.NewDeleteLeaks): the status owns its message
   IOStatus failure(const Error& error) {
     std::lock_guard lock(mutex_);
     if (!first_failure_) first_failure_ = error.message();

@@ -171,7 +171,7 @@ TEST(RecordBatch, keeps_times_that_are_further_apart_than_a_delta_can_say) {
 TEST(RecordBatch, keeps_null_and_empty_apart) {
   RecordBatchBuilder builder;
   Headers headers{{"a", std::nullopt}, {"b", Bytes("")}};
-  builder.append({5}, BytesView(), BytesView("", 0), &headers);
+  builder.append({5}, BytesView(), BytesView(""), &headers);
   auto batch = *RecordBatchView::parse(builder.seal({}));
   Bytes scratch;
   RecordReader reader(batch, scratch);

@@ -66,7 +66,7 @@ TEST_F(RecordCollectorTest, records_wait_for_the_end_of_the_slice_and_go_as_one_
 
 TEST_F(RecordCollectorTest, null_keys_and_values_headers_and_timestamps_arrive_as_they_were) {
   const Headers headers{{"h", Bytes("x")}};
-  collector_.send(out_, 0, Timestamp{7}, {}, BytesView("", 0), &headers);
+  collector_.send(out_, 0, Timestamp{7}, {}, BytesView(""), &headers);
   collector_.send(out_, 0, Timestamp{3}, "k", {}, nullptr);
   collector_.append_all();
   auto batch = RecordBatchView::parse(log_.at({"out", 0}).batches.at(0));
