@@ -117,6 +117,7 @@ class TopicPrinter {
         part.position = arguments_.from_beginning ? beginning : part.end;
       }
       last_end = std::max(last_end, part.end);
+      part.position = std::min(part.position, part.end);  // another partition has the offset that was asked for
       part.batches.reset(part.position);
       total_ += std::max<Offset>(0, part.end - part.position);
       parts_.push_back(std::move(part));

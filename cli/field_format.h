@@ -28,7 +28,8 @@ Result<Bytes> from_text(std::string_view text, FieldFormat format);
 Result<Bytes> from_json(const nlohmann::ordered_json& json, FieldFormat format);
 
 bool is_utf8(std::string_view text);
-// Whether JSON is nested so deeply (over 1000 levels, as Jackson has it) that writing it again may overflow the stack.
-bool nests_too_deeply(std::string_view json);
+// Whether JSON is nested so deeply (over `most` levels; 1000 as in Jackson) that writing it again may overflow the
+// stack.
+bool nests_too_deeply(std::string_view json, int most = 1000);
 
 }  // namespace millrace::cli

@@ -212,7 +212,7 @@ Result<> dump(const Session& session, const DumpArguments& arguments) {
                  "there is neither a file " + arguments.what + " nor a partition " + path);
   }
   std::vector<std::string> segments{path};
-  if (is_beside_a_segment(path)) {
+  if (!files.is_directory(path) && is_beside_a_segment(path)) {
     return Error(ErrorCode::invalid_request, path +
                                                  " holds no records: name the .log file beside it, its directory, or "
                                                  "a data directory");

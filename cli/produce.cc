@@ -122,7 +122,8 @@ Result<> parse_headers(const Json& json, ProducerRecord& record) {
 // What consume --format json printed: key, value, headers, timestamp and partition are taken; topic and offset, which
 // are this log's to say, are let pass.
 Result<> parse_json(const std::string& line, const ProduceArguments& arguments, ProducerRecord& record) {
-  if (nests_too_deeply(line)) return Error(ErrorCode::invalid_record, "JSON of more than 1000 levels");
+  // What stands in the record is a level down, and looked at by itself.
+  if (nests_too_deeply(line, 1001)) return Error(ErrorCode::invalid_record, "JSON of more than 1000 levels");
   Json json = Json::parse(line, nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return Error(ErrorCode::invalid_record, "not a JSON object");
   for (const auto& [name, value] : json.items()) {

@@ -34,8 +34,8 @@ struct CsvSourceOptions {
 };
 
 // Errors, beyond those of the log: INVALID_RECORD with file and row (ragged row, bad number, file replaced or truncated
-// since), INVALID_CONFIG for a column that the file doesn't have. A file that has grown is read on from where it was
-// left; a compressed one is decompressed up to there again.
+// since), INVALID_TIMESTAMP for a row too far from now for its topic, INVALID_CONFIG for a column that the file doesn't
+// have. A file that has grown is read on from where it was left; a compressed one is decompressed up to there again.
 class CsvSource : public Source {
  public:
   // `env` and `client` must outlive it.

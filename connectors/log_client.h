@@ -71,7 +71,8 @@ class Producer {
 
   // Queues a record; the callback runs once when it is acknowledged (on disk, at flush=group) or given up. Waits for
   // buffer memory up to max_block. Errors: MESSAGE_TOO_LARGE, UNKNOWN_TOPIC_OR_PARTITION, INVALID_TXN_STATE,
-  // REQUEST_TIMED_OUT.
+  // REQUEST_TIMED_OUT; INVALID_TIMESTAMP for a time before 1970, or too far from now for its topic
+  // (message.timestamp.before.max.ms, .after.max.ms); INVALID_TOPIC_EXCEPTION for a topic of the broker's own.
   virtual Result<> send(ProducerRecord record, DeliveryCallback callback) = 0;
   std::future<Result<RecordMetadata>> send(ProducerRecord record);
   // Sends what is queued and waits for all acknowledgements that were outstanding, of other threads' records too; their
@@ -83,7 +84,7 @@ class Producer {
   // Appends a whole batch and returns the offset of its first record: readable by this process at once, not yet
   // durable. `batch` is sealed with producer id, epoch, sequence and offsets here, in place; it stays the caller's and
   // then holds the final bytes. In a transaction the partition joins it. Never mixed with send() on one partition. The
-  // runtime's way in.
+  // runtime's way in: times are not held against the topic's limits. Errors: as send().
   virtual Result<Offset> append(const TopicPartition& partition, RecordBatchBuilder& batch) = 0;
   // Makes what append() wrote to `partitions` durable: one group commit.
   virtual Result<> sync(const std::vector<TopicPartition>& partitions) = 0;

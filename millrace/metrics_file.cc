@@ -1,5 +1,6 @@
 #include "millrace/metrics_file.h"
 
+#include <filesystem>
 #include <tuple>
 #include <utility>
 
@@ -14,6 +15,10 @@ constexpr Site site = "metrics.file.write";
 }  // namespace
 
 Result<std::unique_ptr<MetricsFile>> MetricsFile::open(Env& env, const Streams& app, const std::string& path) {
+  std::error_code none;
+  if (std::filesystem::is_symlink(path, none))
+    return Error(ErrorCode::invalid_config,
+                 path + " is a symbolic link, which a file would take the place of: name the file that it leads to");
   std::unique_ptr<MetricsFile> file(new MetricsFile(env, app, path));
   MR_TRY(file->write());
   file->writer_ = env.make_io_executor(1, "metrics");

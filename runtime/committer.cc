@@ -212,22 +212,22 @@ void Committer::finish(const Result<bool>& result) {
   committed_at_ns_.store(now);
   commits_ += *result;
   if (*result && settings_.metrics) settings_.metrics->committed(now - begun_ns_.load());
-  if (!is_release_held(*result)) go_on(*result);
+  if (holds_release(*result)) return;
+  checkpoint_if_due();
+  go_on(*result);
 }
 
 // Whether release waits for a checkpoint that is under way and slower than what is committed meanwhile: the tasks then
 // run on until what they hold back is full, so that the tails have a bound. end_checkpoint() goes on.
-bool Committer::is_release_held(bool committed) {
-  const bool too_long = tail_bytes() >= 2 * settings_.tail_bytes_max;
+bool Committer::holds_release(bool committed) {
+  if (tail_bytes() < 2 * settings_.tail_bytes_max) return false;
   {
     MonitorLock lock(monitor_);
-    if (checkpointing_ && too_long) {
-      held_release_ = committed;
-      return true;
-    }
+    if (!checkpointing_) return false;
+    held_release_ = committed;
   }
-  checkpoint_if_due();
-  return false;
+  env_.fault_point("commit.release.held");
+  return true;
 }
 
 // After a commit that succeeded; `committed`: there was something.
@@ -390,6 +390,7 @@ void Committer::checkpoint_if_due() {
     const bool due = relief_wanted_ || bytes >= settings_.tail_bytes_max ||
                      now - checkpointed_at_ > nanoseconds(settings_.checkpoint_interval);
     if (!any || !due || checkpointing_ || paused_) return;
+    if (checkpoint_failed_.load()) return;  // another one would only hide why
     checkpointing_ = true;
     relief_wanted_ = false;
     checkpointed_at_ = now;

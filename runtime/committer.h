@@ -97,7 +97,8 @@ class Committer {
   void start();
   // Commits once and waits for it. Returns whether anything was committed. Error: the log's; the group has then
   // stopped.
-  // REQUEST_TIMED_OUT after `timeout`, if there is one: the commit then goes on by itself.
+  // REQUEST_TIMED_OUT after `timeout`, if there is one: the commit then goes on by itself. It is over when its tasks
+  // are released, which may wait for a checkpoint.
   Result<bool> commit_and_wait(std::optional<Duration> timeout = std::nullopt);
   // Asks for a commit now instead of at the end of the interval. Threads: any.
   void commit_soon();
@@ -149,7 +150,7 @@ class Committer {
   void keep_tails();
   Result<> write_checkpoints();
   void finish(const Result<bool>& result);
-  bool is_release_held(bool committed);
+  bool holds_release(bool committed);
   void go_on(bool committed);
   void give_up(const Error& why);
   void end_held();

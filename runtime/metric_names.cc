@@ -156,7 +156,8 @@ Specs other_metrics() {
       {task, "held-bytes", gauge, "bytes", info, task_tags,
        "Output of the next transaction that waits for the decision of the last one."},
       {commit, "changelog-tail-bytes", gauge, "bytes", info, commit_tags,
-       "Committed changelog that no checkpoint has yet: what a crash would replay. At most 64 MiB, or 10 s."},
+       "Committed changelog that no checkpoint has yet: what a crash would replay. At most 64 MiB, or 10 s; "
+       "128 MiB where a checkpoint does not keep up: tasks then wait."},
       {redo, "redo-total", counter, "times", info, commit_tags,
        "What was not committed was aborted and done again: a commit's outcome was unknown, a transaction timed out, or "
        "a task failed and was replaced (from its second failure in a row on, its own work alone)."},

@@ -41,7 +41,8 @@ int kafka_number(StreamsState state) {
   return numbers[static_cast<std::size_t>(state)];
 }
 
-constexpr int io_threads = 8;  // they wait for the disk
+constexpr int io_threads = 8;                          // they wait for the disk
+constexpr std::size_t tail_bytes_max_simulated = 256;  // the simulation's logs are small
 
 ConfigValues with_name(ConfigValues values, const std::string& name) {
   values.try_emplace("application.id", name);
@@ -265,6 +266,7 @@ void Streams::Content::open_committer() {
   settings.exactly_once = environment.exactly_once;
   settings.repartition_topics = topics.repartition_topics;
   settings.checkpoint_interval = config.duration("state.checkpoint.interval.ms");
+  if (env.is_simulated()) settings.tail_bytes_max = tail_bytes_max_simulated;
   settings.metrics = &metrics;
   settings.on_tried = [this](TaskId id, bool passed) { redo->on_tried(id, passed); };
   committer =
@@ -296,10 +298,10 @@ Result<> Streams::run_until_end_of_input(const std::function<void(std::int64_t)>
     if (progress) progress(processed());
   };
   if (!c.has_been_made())
-    return Error(ErrorCode::invalid_request,
-                 "the application is " + std::string(name_of(state())) + ": start() it before it runs");
-  // A sub-topology that reads what it writes has a level for each such topic.
-  const int levels = c.topology.sub_topology_count + static_cast<int>(c.topics.own_topics.size()) + 1;
+    return Error(ErrorCode::invalid_request, "the application is " + std::string(name_of(state())) +
+                                                 ": it runs only after a start() that succeeded");
+  // What comes of a record passes each topic that the application both writes and reads at most once.
+  const int levels = static_cast<int>(c.topics.own_topics.size()) + 1;
   InputEnds ends;
   MR_TRY(c.tasks->find_ends(ends, false));
   // A commit flushes record caches, which may be more input for tasks further down: one commit for each level, each

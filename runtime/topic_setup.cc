@@ -260,7 +260,8 @@ class Setup {
     setup_.own_topics = setup_.repartition_topics;
     std::set<std::string> sinks;
     for (const TopologyNode& node : topology_.nodes)
-      if (node.kind == TopologyNode::Kind::sink) sinks.insert(node.topics.begin(), node.topics.end());
+      if (node.kind == TopologyNode::Kind::sink && !node.internal_topic)
+        sinks.insert(node.topics.begin(), node.topics.end());
     for (const TopologyNode& node : topology_.nodes)
       if (node.kind == TopologyNode::Kind::source)
         for (const std::string& topic : node.topics)

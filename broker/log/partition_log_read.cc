@@ -4,6 +4,7 @@
 #include "millrace/broker/log/partition_log.h"
 
 namespace millrace::broker {
+
 // Under mutex_. Precondition: log start ≤ offset ≤ log end.
 PartitionLog::Position PartitionLog::find(Offset offset) const {
   auto after = std::upper_bound(segments_.begin(), segments_.end(), offset,
@@ -19,7 +20,7 @@ PartitionLog::Position PartitionLog::find(Offset offset) const {
       position.exact = true;
     }
   }
-  if (!position.exact && segment == segments_.back()) {  // its index is in memory, and changes under this lock
+  if (!position.exact && segment == segments_.back()) {  // its index changes under this lock
     if (auto near = segment->position_for(offset)) position.position = *near;
   }
   return position;

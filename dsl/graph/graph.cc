@@ -12,8 +12,8 @@ namespace {
 // 0: nobody said how many.
 int checked_partitions(int partitions, std::string_view topic) {
   if (partitions >= 0) return partitions;
-  throw TopologyError("Invalid topology: Number of partitions must be at least 1. (" + std::string(topic) + ": " +
-                      std::to_string(partitions) + ")");
+  throw TopologyError("Invalid topology: Number of partitions must be at least 1, or 0 if it is not said. (" +
+                      std::string(topic) + ": " + std::to_string(partitions) + ")");
 }
 }  // namespace
 

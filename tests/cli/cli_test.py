@@ -226,7 +226,8 @@ class Cli(unittest.TestCase):
         for streams, command in [((1,), consume), ((0, 1), consume), ((0, 1, 2), consume), ((0,), ['produce', 'a'])]:
             code, said = self.run_with_closed(streams, *command)
             self.assertEqual(code, 1, f'{streams} {command}')
-            self.assertIn('' if 2 in streams else 'Bad file descriptor', said)
+            if 2 not in streams:
+                self.assertIn('Bad file descriptor', said)
             self.assertEqual(segment.read_bytes(), before)
             self.assertRegex(pathlib.Path(self.data, 'millrace.lock').read_text(), r'^\d+\n$')
         self.run_with_closed((2,), 'consume', 'none')
@@ -265,7 +266,7 @@ class Cli(unittest.TestCase):
 
     def test_json_of_too_many_levels_is_refused(self):
         self.run_it('topics', 'create', 'a')
-        deep, shallow = '[' * 300000 + ']' * 300000, '{"a":' * 990 + '"]\\"["' + '}' * 990
+        deep, shallow = '[' * 300000 + ']' * 300000, '{"a":' * 1000 + '"]\\"["' + '}' * 1000
         self.run_it('produce', 'a', given=f'{deep}\n')
         for arguments, given in [(['--value-format', 'json'], deep), (['--format', 'json'], f'{{"value":{deep}}}')]:
             self.assertIn('1000 levels', self.run_it('produce', 'a', *arguments, given=f'{given}\n', code=1))
@@ -273,7 +274,8 @@ class Cli(unittest.TestCase):
             self.assertIn('a-0 offset 0: 600000 bytes are not JSON of at most 1000 levels', self.run_it(
                 'consume', 'a', '--from-beginning', '--exit-at-end', '--value-format', 'json', '--format', format, code=1))
         self.run_it('produce', 'a', '--value-format', 'json', given=f'{shallow}\n')
-        self.assertEqual(self.run_it('consume', 'a', '--offset', '1', '--exit-at-end', '--value-format', 'json'), f'{shallow}\n')
+        self.run_it('produce', 'a', '--value-format', 'json', '--format', 'json', given=f'{{"value":{shallow}}}\n')
+        self.assertEqual(self.run_it('consume', 'a', '--offset', '1', '--exit-at-end', '--value-format', 'json'), f'{shallow}\n' * 2)
 
     def test_the_brokers_own_topics_are_not_written_to(self):
         self.run_it('topics', 'create', 'a')
@@ -348,6 +350,10 @@ class Cli(unittest.TestCase):
         self.run_it('produce', 'a', given='x\n')
         self.assertEqual(self.run_it('consume', 'a', '--offset', '1', '--exit-at-end'), '')
         self.assertIn('it ends at 1', self.run_it('consume', 'a', '--offset', '2', '--exit-at-end', code=1))
+        self.run_it('topics', 'create', 'b', '--partitions', '2')
+        self.run_it('produce', 'b', '--partition', '0', given='x\ny\nz\n')
+        self.run_it('produce', 'b', '--partition', '1', given='x\n')
+        self.assertEqual(self.run_it('consume', 'b', '--offset', '2', '--max-messages', '1'), 'z\n')
 
     def test_a_limit_on_the_size_of_files_is_an_error_that_is_told(self):
         self.run_it('topics', 'create', 'a')

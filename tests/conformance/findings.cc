@@ -15,7 +15,7 @@ std::map<Place, std::string> rows_of(TopologyDriver& driver, const StoreSpec& sp
   StateStore* store = driver.store(spec.name);
   if (!store) return rows;  // nothing reads it
   if (spec.kind == StoreSpec::Kind::window) {
-    auto all = static_cast<WindowStore*>(store)->fetch_all({0}, {std::int64_t{1} << 50}, ScanOrder::ascending);
+    auto all = static_cast<WindowStore*>(store)->fetch_all({0}, {INT64_MAX}, ScanOrder::ascending);
     while (all->next()) rows[{Bytes(all->key()), all->window_start().ms}] = text_of_row(all->value());
   } else {
     auto all = static_cast<KeyValueStore*>(store)->all(ScanOrder::ascending);

@@ -53,7 +53,7 @@ std::vector<Json> rows_of(const OpenStore& store) {
     rows.push_back(std::move(row));
   };
   if (store.windows) {
-    auto all = store.windows->fetch_all({0}, {std::int64_t{1} << 50}, ScanOrder::ascending);
+    auto all = store.windows->fetch_all({0}, {INT64_MAX}, ScanOrder::ascending);
     while (all->next()) {
       Value key = store.key_of(all->key());
       add({{"key", to_json(&key)}, {"start", all->window_start().ms}}, all->value());
@@ -82,7 +82,7 @@ std::vector<std::string> key_value_query(const OpenStore& store, const Json& q, 
 
 std::vector<std::string> window_query(const OpenStore& store, const Json& q, const std::string& name) {
   ScanOrder order = name.starts_with("backward_") ? ScanOrder::descending : ScanOrder::ascending;
-  Timestamp from{q.value("time_from", std::int64_t{0})}, to{q.value("time_to", std::int64_t{1} << 50)};
+  Timestamp from{q.value("time_from", std::int64_t{0})}, to{q.value("time_to", INT64_MAX)};
   std::unique_ptr<WindowStoreIterator> found;
   auto key = store.bytes_of(q, "key"), from_key = store.bytes_of(q, "from"), to_key = store.bytes_of(q, "to");
   bool one_key = name == "fetch" || name == "backward_fetch";

@@ -112,14 +112,6 @@ TEST_F(RunTest, describe_prints_the_topology_and_touches_nothing) {
   EXPECT_FALSE(std::filesystem::exists(data()));
 }
 
-TEST_F(RunTest, a_directory_is_no_metrics_file_and_gets_nothing_beside_it) {
-  const std::string directory = dir_ / "metrics";
-  std::filesystem::create_directories(directory);
-  EXPECT_EQ(run({"--metrics-file", directory, "--until-end-of-input"}, reading(file("in.csv", "id,name\n1,a\n"))), 1);
-  EXPECT_THAT(err_, HasSubstr("to " + directory + ": Is a directory"));
-  EXPECT_FALSE(std::filesystem::exists(directory + ".tmp"));
-}
-
 TEST_F(RunTest, the_data_directory_may_come_from_the_environment) {
   ASSERT_EQ(::setenv("MILLRACE_DATA_DIR", data().c_str(), 1), 0);
   std::string name = "app", until = "--until-end-of-input";

@@ -204,42 +204,61 @@ TEST_F(Checkpoints, a_checkpoint_that_fails_fails_the_group_and_no_further_one_c
   EXPECT_THAT(last.error().text(), HasSubstr("earlier checkpoint"));
 }
 
-TEST_F(Checkpoints, tails_do_not_grow_without_bound_behind_a_slow_checkpoint) {
-  make_stored();
-  committer_settings_.tail_bytes_max = 1000;
-  ByHand io;
-  committer_ = std::make_unique<Committer>(env_, io, log_, log_, log_, committer_settings_, members_, members_mutex_,
-                                           [this](const Error& e) { errors_.push_back(e); });
-  runners_[0]->wake();
-  work();
-  const auto put_and_commit = [&](const std::string& key) {
+// A committer whose checkpoints last as long as the test likes.
+class SlowCheckpoints : public CommitterFixture {
+ protected:
+  void SetUp() override {
+    make_stored();
+    committer_settings_.tail_bytes_max = 1000;
+    committer_ = std::make_unique<Committer>(env_, by_hand_, log_, log_, log_, committer_settings_, members_,
+                                             members_mutex_, [this](const Error& e) { errors_.push_back(e); });
+    runners_[0]->wake();
+    work();
+  }
+  void put_and_commit(const std::string& key) {
     put(key, std::string(1200, 'v'));
     work();
     committer_->commit_soon();
     work();
-    io.run(io.waiting() - 1);  // decides
+    by_hand_.run(by_hand_.waiting() - 1);  // decides
     work();
-  };
+  }
+  void finish_all() {
+    for (; by_hand_.waiting() > 0; work()) by_hand_.run(0);
+  }
+  ByHand by_hand_;
+};
+
+TEST_F(SlowCheckpoints, what_follows_is_held_back_when_the_tails_are_twice_too_long) {
   put_and_commit("a");
-  ASSERT_EQ(io.waiting(), 1u) << "a checkpoint is under way: it stays so";
+  ASSERT_EQ(by_hand_.waiting(), 1u) << "a checkpoint is under way: it stays so";
   put_and_commit("b");
   EXPECT_EQ(committer_->commits(), 2);
   put("c", "held");
   work();
-  EXPECT_THAT(log_.text({"out", 0}), ::testing::Not(HasSubstr("c="))) << "what follows is held back";
+  EXPECT_THAT(log_.text({"out", 0}), ::testing::Not(HasSubstr("c=")));
   committer_->commit_soon();
   work();
-  EXPECT_EQ(io.waiting(), 1u) << "no further commit";
-  io.run(0);
+  EXPECT_EQ(by_hand_.waiting(), 1u) << "no further commit";
+  by_hand_.run(0);
   EXPECT_EQ(row(0, "b"), std::string(1200, 'v'));
   work();
   EXPECT_THAT(log_.text({"out", 0}), HasSubstr("c=held"));
   EXPECT_EQ(committer_->tail_bytes(), 0u);
-  io.drain();
-  work();
-  io.drain();
+  finish_all();
   EXPECT_EQ(committer_->commits(), 3) << "that was asked for meanwhile";
   EXPECT_TRUE(errors_.empty());
+}
+
+TEST_F(SlowCheckpoints, one_that_fails_while_a_release_is_held_is_told_once_with_its_reason) {
+  put_and_commit("a");
+  put_and_commit("b");
+  env_.faults().fail("rocksdb.sst.sync");
+  by_hand_.run(0);
+  put_and_commit("c");
+  finish_all();
+  ASSERT_EQ(errors_.size(), 1u);
+  EXPECT_THAT(errors_[0].text(), HasSubstr("cannot sync"));
 }
 
 TEST_F(Checkpoints, the_last_checkpoint_writes_every_task_and_only_what_is_committed) {

@@ -67,5 +67,13 @@ TEST_F(MetricsFileTest, a_path_that_cannot_be_replaced_is_an_error_and_nothing_i
   EXPECT_FALSE(real_env().files().exists(dir_ / "app.prom.tmp"));
 }
 
+TEST_F(MetricsFileTest, a_link_is_refused_since_the_file_would_take_its_place) {
+  std::filesystem::create_symlink(dir_ / "elsewhere.prom", dir_ / "link.prom");
+  auto file = MetricsFile::open(real_env(), make(count_by_key), dir_ / "link.prom");
+  ASSERT_FALSE(file);
+  EXPECT_THAT(file.error().text(), HasSubstr("symbolic link"));
+  EXPECT_TRUE(std::filesystem::is_symlink(dir_ / "link.prom"));
+}
+
 }  // namespace
 }  // namespace millrace
