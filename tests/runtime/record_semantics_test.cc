@@ -49,6 +49,14 @@ void rekey_and_count(StreamsBuilder& builder) {
       .to(counts);
 }
 
+TEST_F(RecordSemantics, a_time_that_was_let_in_is_written_on_whatever_the_other_topics_limits) {
+  ASSERT_TRUE(log_->admin().create_topic({"in", 1, {{"message.timestamp.after.max.ms", "9223372036854775807"}}}));
+  const std::int64_t in_a_year = real_env().clock().now().ms + 365LL * 86'400'000;
+  send({{"in", "k", "a", {in_a_year}}});
+  ASSERT_TRUE(run(rekey_and_count, no_record_cache));
+  for (const char* topic : {"app-by-value-repartition", "app-n-changelog", "counts"}) expect_time(topic, {in_a_year});
+}
+
 TEST_F(RecordSemantics, a_records_timestamp_reaches_repartition_topic_changelog_and_sink) {
   create("in");
   send({{"in", "k", "a", {7'000}}, {"in", "k", "b", {5'000}}, {"in", "k", "c", {9'000}}});
