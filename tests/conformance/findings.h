@@ -31,9 +31,9 @@ struct Findings {
   std::vector<int> drops;                                     // inputs of which a record was dropped
 };
 
-// Of the topology of `the_case`, over `inputs` (nothing: the wall clock goes on), by the test driver.
-// Throws as build_topology, or std::exception where an input fails.
-using Inputs = std::vector<std::optional<ProducerRecord>>;
+using Inputs = std::vector<std::optional<ProducerRecord>>;  // nothing: the wall clock goes on
+// Of the topology of `the_case`, over `inputs`, by the test driver. Throws as build_topology, or std::exception where
+// an input fails.
 Findings findings_of_driver(const nlohmann::json& the_case, const ConfigValues& config, const Inputs& inputs);
 
 // A value of a store as text.
