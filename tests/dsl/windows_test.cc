@@ -41,7 +41,7 @@ TEST(WindowedSerde, has_the_bytes_of_kafkas) {
     Windowed<std::string> key{v["key"], {start, window_end(start, serde.size.value)}};
     Bytes out;
     ASSERT_TRUE(any.table->write(any.self, &key, out, {}));
-    EXPECT_EQ(hex(out), v["hex"]);
+    EXPECT_EQ(hex(out), v["hex"].get<std::string>());
     auto read = serde.read(out, {});
     ASSERT_TRUE(read);
     EXPECT_EQ(*read, key);

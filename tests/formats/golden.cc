@@ -111,8 +111,8 @@ Result<> write_source(Env& env, LogClient& log, const std::string& directory) {
   Result<> done = source.start();
   while (done) {
     auto more = source.read();
+    if (more && !*more) break;
     if (!more) done = std::move(more).error();
-    if (!more || !*more) break;
   }
   std::filesystem::current_path(here);
   std::filesystem::remove(file);

@@ -63,7 +63,9 @@ TEST_F(TableStepTest, keeps_its_result_in_a_store_whose_rows_are_the_old_values)
   feed(*op, "a", 3, 1);
   feed(*op, "a", 4, 2);
   EXPECT_THAT(out.got, ElementsAre("a=6<-@1", "a=8<6@2"));
-  EXPECT_EQ(*static_cast<const std::int64_t*>(task.rows.get("a").value), 8);
+  const auto* row = static_cast<const std::int64_t*>(task.rows.get("a").value);
+  ASSERT_NE(row, nullptr);
+  EXPECT_EQ(*row, 8);
 }
 
 TEST_F(TableStepTest, leaves_a_kept_filter_alone_for_an_update_from_nothing_to_nothing) {
