@@ -4,6 +4,8 @@
 #include <array>
 #include <cstdint>
 
+#include "millrace/base/bytes.h"
+
 namespace millrace::broker {
 namespace {
 
@@ -147,8 +149,8 @@ Result<TopicConfig> TopicConfig::parse(const std::map<std::string, std::string>&
 Result<> TopicConfig::check_timestamp(Timestamp timestamp, Timestamp now) const {
   if (log_append_time) return {};
   const bool ahead = timestamp.ms > now.ms;
-  const auto a = static_cast<std::uint64_t>(timestamp.ms), b = static_cast<std::uint64_t>(now.ms);
-  const std::uint64_t apart = ahead ? a - b : b - a;  // which signed numbers do not hold for any two times
+  const auto apart = static_cast<std::uint64_t>(  // which signed numbers do not hold for any two times
+      ahead ? wrapped_difference(timestamp.ms, now.ms) : wrapped_difference(now.ms, timestamp.ms));
   const std::int64_t most = ahead ? timestamp_after_max_ms : timestamp_before_max_ms;
   if (apart <= static_cast<std::uint64_t>(most)) return {};
   return Error(ErrorCode::invalid_timestamp,

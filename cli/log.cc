@@ -212,15 +212,14 @@ Result<> dump(const Session& session, const DumpArguments& arguments) {
                  "there is neither a file " + arguments.what + " nor a partition " + path);
   }
   std::vector<std::string> segments{path};
-  if (!files.is_directory(path) && is_beside_a_segment(path)) {
-    return Error(ErrorCode::invalid_request, path +
-                                                 " holds no records: name the .log file beside it, its directory, or "
-                                                 "a data directory");
-  }
   if (files.is_directory(path)) {
     segments.clear();
     MR_TRY(collect(path, 0, segments));
     if (segments.empty()) return Error(ErrorCode::unknown_topic_or_partition, path + " holds no segment");
+  } else if (is_beside_a_segment(path)) {
+    return Error(ErrorCode::invalid_request, path +
+                                                 " holds no records: name the .log file beside it, its directory, or "
+                                                 "a data directory");
   }
   Damage damage;
   for (const std::string& segment : segments) MR_TRY(SegmentDump(segment, arguments).run(damage));

@@ -47,6 +47,21 @@ class Capture final : public TaskOutput {
   std::vector<Target> targets_;
 };
 
+// One call at a time: a lambda of the topology that makes another would have its own record processed again.
+class AtWork {
+ public:
+  explicit AtWork(bool& is_at_work) : is_at_work_(is_at_work) {
+    if (is_at_work) throw std::logic_error("the driver was called from inside an operator");
+    is_at_work = true;
+  }
+  AtWork(const AtWork&) = delete;
+  AtWork& operator=(const AtWork&) = delete;
+  ~AtWork() { is_at_work_ = false; }
+
+ private:
+  bool& is_at_work_;
+};
+
 }  // namespace
 
 struct TopologyDriver::Content {
@@ -196,25 +211,6 @@ void TopologyDriver::Content::complete() {
   }
   if (!processed) commit();  // of a record that was dropped on its way in
 }
-
-namespace {
-
-// One call at a time: a lambda of the topology that makes another would have its own record processed again.
-class AtWork {
- public:
-  explicit AtWork(bool& is_at_work) : is_at_work_(is_at_work) {
-    if (is_at_work) throw std::logic_error("the driver was called from inside an operator");
-    is_at_work = true;
-  }
-  AtWork(const AtWork&) = delete;
-  AtWork& operator=(const AtWork&) = delete;
-  ~AtWork() { is_at_work_ = false; }
-
- private:
-  bool& is_at_work_;
-};
-
-}  // namespace
 
 TopologyDriver::TopologyDriver(Topology topology, const DriverOptions& options)
     : content_(std::make_unique<Content>()) {
